@@ -1,0 +1,153 @@
+// The one table of ops: what launch can be told to do. A plan is a list of these, in order; launch.c is one loop with one switch
+// over them. encode.ts lays a plan out by this table, describe.ts prints it, and launch/ops.h is generated from it, so the two
+// languages cannot disagree. Ops are named after the section-2 man page of the call they make.
+//
+// Slots: launch keeps 64 file descriptors in numbered slots. An `out` argument fills a slot, a `slot` argument reads one; the
+// value `cwd` (0xffffffff) means AT_FDCWD.
+//
+// Order of a plan: ops of the host side, then clone3, then the ops of the new process up to execve, then (from the index that
+// clone3 names) the ops of the parent: pidfile, go, supervise, exitfile and what cleans up.
+
+/** How an argument is encoded; at most six arguments an op. */
+export const argKinds = {
+	out: "slot to fill",
+	slot: "slot to read, or cwd",
+	str: "text, NUL-terminated",
+	blob: "bytes with a length",
+	strv: "list of texts",
+	u64: "integer",
+} as const;
+
+export type ArgKind = keyof typeof argKinds;
+
+/** op -> its arguments in order. The number of an op is its place in this table. */
+export const opTable = {
+	// paths and files
+	openat: { out: "out", dir: "slot", path: "str", flags: "u64", mode: "u64" },
+	/** Resolves in `dir` as if it were /. create: 0 must exist, 1 a folder is made, 2 an empty file is made (with missing parents). */
+	openat2: { out: "out", dir: "slot", path: "str", flags: "u64", resolve: "u64", create: "u64" },
+	mkdirat: { dir: "slot", path: "str", mode: "u64" },
+	mknodat: { dir: "slot", path: "str", mode: "u64", dev: "u64" },
+	symlinkat: { target: "str", dir: "slot", path: "str" },
+	fchownat: { dir: "slot", path: "str", uid: "u64", gid: "u64", flags: "u64" },
+	fchmodat: { dir: "slot", path: "str", mode: "u64" },
+	unlinkat: { dir: "slot", path: "str", flags: "u64" },
+	/** Opens with O_WRONLY|flags, writes the bytes in one call, closes. For cgroup files, sysctls and the like. */
+	write: { dir: "slot", path: "str", data: "blob", flags: "u64" },
+	close: { slot: "slot" },
+	dup3: { slot: "slot", fd: "u64" },
+	pipe2: { readEnd: "out", writeEnd: "out" },
+	fchdir: { slot: "slot" },
+	// mounts
+	/** The old call, for overlay and for kernels before fsopen of a type: paths are relative to the current folder. */
+	mount: { source: "str", target: "str", type: "str", flags: "u64", data: "str" },
+	/** fsopen + one fsconfig for each "key" or "key=value" + fsmount: a detached mount. attrs: MOUNT_ATTR_* */
+	fsmount: { out: "out", type: "str", options: "strv", attrs: "u64" },
+	/** A loop device, read-only, autoclear, over the file in `file`. */
+	loop: { out: "out", file: "slot" },
+	/** `path` empty: the slot itself (AT_EMPTY_PATH). flags: OPEN_TREE_CLONE, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW */
+	open_tree: { out: "out", dir: "slot", path: "str", flags: "u64" },
+	mount_setattr: { slot: "slot", flags: "u64", set: "u64", clear: "u64", propagation: "u64" },
+	/** Both sides by descriptor. beneath: 1 for MOVE_MOUNT_BENEATH */
+	move_mount: { from: "slot", to: "slot" },
+	/** Hides `path` (in root): a folder under a clone of the empty folder mount, anything else under the null device; absent: skipped. */
+	mask: { root: "slot", path: "str", nullDevice: "slot", emptyFolder: "slot" },
+	/** Makes `path` (in root) and all mounts below it read-only; absent: skipped. */
+	readonly: { root: "slot", path: "str" },
+	pivot_root: { slot: "slot" },
+	// namespaces and processes
+	unshare: { flags: "u64" },
+	setns: { slot: "slot", flags: "u64" },
+	/** Opens a pidfd and checks that the process is the one that started at `startTime` (clock ticks after boot; 0: unchecked). */
+	pidfd_open: { out: "out", pid: "u64", startTime: "u64" },
+	/** The child goes on with the next op, the parent with op `parent`. cgroup: a cgroup v2 folder to be born in, or cwd for none. */
+	clone3: { flags: "u64", cgroup: "slot", parent: "u64" },
+	setsid: {},
+	sethostname: { name: "str" },
+	setdomainname: { name: "str" },
+	/** Brings a network interface up (SIOCSIFFLAGS). */
+	ifup: { name: "str" },
+	/** Joins a new, empty session keyring, so that the caller's keys stay outside. */
+	keyctl: {},
+	/** A terminal from the devpts in `root`: its master goes to the parent, its other end becomes fd 0 to 2, the controlling terminal and, if console is 1, /dev/console. */
+	openpty: { root: "slot", console: "u64", rows: "u64", columns: "u64" },
+	// limits and credentials
+	prlimit: { resource: "u64", soft: "u64", hard: "u64" },
+	umask: { mask: "u64" },
+	setgroups: { groups: "blob" },
+	setresgid: { gid: "u64" },
+	setresuid: { uid: "u64" },
+	prctl: { option: "u64", arg2: "u64", arg3: "u64" },
+	/** Drops from the bounding set every capability whose bit is not in `keep`. */
+	capbset: { keep: "u64" },
+	/** Ambient capabilities are raised after the sets. Bits: 1 << CAP_*. */
+	capset: { effective: "u64", permitted: "u64", inheritable: "u64", ambient: "u64" },
+	seccomp: { filter: "blob", flags: "u64" },
+	/** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program and attaches it to the cgroup v2 folder in `cgroup`. */
+	bpf: { cgroup: "slot", instructions: "blob" },
+	/** Changes folder and checks that the result is inside the root (CVE-2024-21626). create: 1 makes it first. */
+	chdir: { path: "str", create: "u64" },
+	/** Everything from `first` up closes at execve. */
+	close_range: { first: "u64" },
+	/** Dies with the parent (PR_SET_PDEATHSIG), tells it that all is prepared, and waits for its go. */
+	sync: {},
+	/** The first of `candidates` that exists. Not found: status 127; not executable: 126. */
+	execve: { candidates: "strv", argv: "strv", envp: "strv" },
+	// the parent's side
+	/** Forks; the first process waits for `go`, prints `message` and exits 0 (or reports the failure), the second goes on in its own session. */
+	detach: { message: "str" },
+	/** Waits until the new process has said `sync`, so that what follows happens to a prepared container. */
+	wait: {},
+	/** Writes "PID STARTTIME SECONDS NANOSECONDS\n" (start time in ticks; the clock's time) of the new process, by temp file and rename. */
+	pidfile: { dir: "slot", path: "str", plain: "u64" },
+	/** Lets the new process exec, and learns whether it could. */
+	go: {},
+	/** Stays until the new process ends: forwards signals, serves the terminal, copies output to a log. log: slot of the log file, or cwd; stdout and stderr: read ends of its pipes, or cwd. terminal: 1 the caller's terminal is served raw. */
+	supervise: { log: "slot", stdout: "slot", stderr: "slot", terminal: "u64", input: "u64" },
+	/** Writes "CODE SIGNAL SECONDS NANOSECONDS\n" of the ended process, by temp file and rename. */
+	exitfile: { dir: "slot", path: "str" },
+	/** Removes a cgroup folder and the folders below it; waits until its processes are gone. */
+	rmcgroup: { dir: "slot", path: "str" },
+	/** Removes a tree without following links or crossing into what it does not own; absent: nothing to do. */
+	rmtree: { dir: "slot", path: "str" },
+} as const satisfies Record<string, Record<string, ArgKind>>;
+
+export type OpName = keyof typeof opTable;
+export const opNames = Object.keys(opTable) as OpName[];
+
+/** AT_FDCWD, as a slot. */
+export const cwd = 0xffffffff;
+/** launch's number of slots. */
+export const slotCount = 64;
+
+type ArgValue = { readonly out: number; readonly slot: number; readonly str: string; readonly blob: Uint8Array; readonly strv: readonly string[]; readonly u64: number | bigint };
+
+/** The arguments of one op, by name. */
+export type OpArgs<N extends OpName> = { readonly [K in keyof (typeof opTable)[N]]: (typeof opTable)[N][K] extends ArgKind ? ArgValue[(typeof opTable)[N][K]] : never };
+
+/** Bits that say what launch does when an op fails; without one it stops and reports. */
+export const opFlags = {
+	/** Any failure is passed over. */
+	optional: 1,
+	/** ENOENT is passed over. */
+	absentOk: 2,
+	/** EEXIST is passed over. */
+	presentOk: 4,
+} as const;
+
+/** One step of a plan. */
+export type Op = {
+	[N in OpName]: {
+		readonly op: N;
+		readonly args: OpArgs<N>;
+		/** An or of {@link opFlags}. */
+		readonly flags: number;
+		/** `mount "proc" at "/proc"`: what the op does, as the words that follow "cannot" in an error. */
+		readonly what: string;
+		/** The field of config.json that asked for it (`/mounts/0`), or "" when the order of things did. */
+		readonly at: string;
+	};
+}[OpName];
+
+/** An ordered list of ops, ready to be encoded. */
+export type Plan = { readonly ops: readonly Op[] };
