@@ -41,7 +41,7 @@ export const opTable = {
 	// mounts
 	/** The old call, for overlay and for kernels before fsopen of a type: paths are relative to the current folder. */
 	mount: { source: "str", target: "str", type: "str", flags: "u64", data: "str" },
-	/** fsopen + one fsconfig for each "key" or "key=value" + fsmount: a detached mount. attrs: MOUNT_ATTR_* */
+	/** fsopen + one fsconfig for each "key" or "key=value" + fsmount: a detached mount. A value `@N` is the path of slot N. attrs: MOUNT_ATTR_* */
 	fsmount: { out: "out", type: "str", options: "strv", attrs: "u64" },
 	/** A loop device, read-only, autoclear, over the file in `file`. */
 	loop: { out: "out", file: "slot" },
@@ -69,8 +69,8 @@ export const opTable = {
 	ifup: { name: "str" },
 	/** Joins a new, empty session keyring, so that the caller's keys stay outside. */
 	keyctl: {},
-	/** A terminal from the devpts in `root`: its master goes to the parent, its other end becomes fd 0 to 2, the controlling terminal and, if console is 1, /dev/console. */
-	openpty: { root: "slot", console: "u64", rows: "u64", columns: "u64" },
+	/** A terminal from the devpts in `root`: its master goes to the parent, its other end becomes fd 0 to 2, the controlling terminal and, if console is 1, /dev/console; it belongs to `uid`. */
+	openpty: { root: "slot", console: "u64", rows: "u64", columns: "u64", uid: "u64" },
 	// limits and credentials
 	prlimit: { resource: "u64", soft: "u64", hard: "u64" },
 	umask: { mask: "u64" },
