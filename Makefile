@@ -1,0 +1,97 @@
+# corten's house. `make help` lists the targets; each works on a fresh Debian 12 or newer and says what it lacks.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PREFIX ?= /usr
+DESTDIR ?=
+BUN = $(shell scripts/find-bun.sh)
+
+SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
+LAUNCH_C := $(wildcard src/launch/*.c)
+LAUNCH_H := $(wildcard src/launch/*.h)
+# No libc: launch talks to the kernel alone (docs/decisions/0002). gcc may still ask for memcpy and memset; launch.c has them.
+LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -no-pie \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-tree-loop-distribute-patterns -nostdlib -static \
+	-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s
+# The files of the folder a root tool is started in are not its business: autoloading is off (docs/decisions/0001).
+BUN_FLAGS := --compile --minify --bytecode --format=esm --target=bun --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
+
+.PHONY: help setup peers build check test e2e bench demo install clean format need-bun
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## npm packages, and the tools the tests need (apt-get, only what is missing)
+	@scripts/setup.sh
+
+peers: ## podman and docker for the bench; no service is started
+	@scripts/setup.sh peers
+
+build: build/corten build/corten-runtime build/launch build/hello/index.json ## build/corten, corten-runtime, launch and the hello image
+
+need-bun:
+	@[ -n "$(BUN)" ] || { echo "make: Bun is missing; run: make setup" >&2; exit 1; }
+	@command -v gcc >/dev/null || { echo "make: gcc is missing; run: make setup" >&2; exit 1; }
+
+# Written beside and renamed: a build never changes a program under those who are running it.
+build/corten: $(SOURCES) package.json | need-bun
+	@mkdir -p build
+	$(BUN) build $(BUN_FLAGS) src/main.ts --outfile build/corten.new >/dev/null
+	@mv build/corten.new $@
+
+build/corten-runtime: build/corten
+	@ln -sf corten $@ && touch -h $@
+
+build/launch: $(LAUNCH_C) $(LAUNCH_H) | need-bun
+	@mkdir -p build
+	gcc $(LAUNCH_FLAGS) $(LAUNCH_C) -o build/launch.new
+	@mv build/launch.new $@
+
+build/hello/index.json: src/hello/hello.c scripts/build-hello.ts | need-bun
+	$(BUN) scripts/build-hello.ts build/hello
+
+check: need-bun ## format, lint, types, layers, sizes, docs, generated files, C warnings
+	@$(BUN) scripts/check.ts
+
+format: need-bun ## writes the house format into all files
+	@node_modules/.bin/biome check --write .
+
+test: build ## unit and end-to-end tests (as root); ends with the line "N passed, N failed, N skipped"
+	@$(BUN) scripts/test.ts
+
+e2e: build ## one end-to-end file: make e2e FILE=run
+	@$(BUN) scripts/test.ts test/e2e/$(FILE).test.ts
+
+bench: build build/floor ## corten beside the floor, crun, runc, podman and docker (those that are installed)
+	@$(BUN) bench/bench.ts
+
+build/floor: bench/floor.c
+	@mkdir -p build
+	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
+
+demo: build ## runs the hello image and shows what happened
+	@$(BUN) scripts/demo.ts
+
+install: build ## PREFIX=/usr DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/corten $(DESTDIR)$(PREFIX)/share/corten
+	install -m 755 build/corten $(DESTDIR)$(PREFIX)/bin/corten
+	ln -sf corten $(DESTDIR)$(PREFIX)/bin/corten-runtime
+	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
+	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
+	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
+	@for page in docs/man/*.[1-8]; do \
+		[ -e "$$page" ] || continue; \
+		install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+	@for shell in bash:bash-completion/completions/corten zsh:zsh/site-functions/_corten fish:fish/vendor_completions.d/corten.fish; do \
+		file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; \
+		mkdir -p "$${file%/*}"; \
+		build/corten completion "$${shell%%:*}" >"$$file" 2>/dev/null && [ -s "$$file" ] || rm -f "$$file"; \
+	done
+
+clean: ## removes build/
+	rm -rf build
