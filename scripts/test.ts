@@ -32,7 +32,7 @@ function jobs(): Job[] {
 }
 
 const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
-const unescape = (value: string) => value.replace(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => entities[name] ?? "");
+const plain = (value: string) => value.replace(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => entities[name] ?? "");
 
 /** Counts the test cases of bun's junit file, and collects the names of those that were skipped. */
 function readReport(path: string): { counts: Counts; skips: string[] } {
@@ -42,7 +42,7 @@ function readReport(path: string): { counts: Counts; skips: string[] } {
 		const body = match[3] ?? "";
 		if (/<skipped/.test(body)) {
 			counts.skipped++;
-			skips.push(unescape(/\bname="([^"]*)"/.exec(match[1] ?? "")?.[1] ?? "?"));
+			skips.push(plain(/\bname="([^"]*)"/.exec(match[1] ?? "")?.[1] ?? "?"));
 		} else if (/<(failure|error)/.test(body)) counts.failed++;
 		else counts.passed++;
 	}
