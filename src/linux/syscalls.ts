@@ -9,6 +9,7 @@ const x64 = {
 	ppoll: 271, utimensat: 280, pwritev: 296, renameat2: 316, memfd_create: 319, execveat: 322, statx: 332, pidfd_send_signal: 424,
 	pidfd_open: 434, openat2: 437, mknodat: 259, fchownat: 260, linkat: 265, setxattr: 188, lsetxattr: 189, fsetxattr: 190,
 	pread64: 17, pwrite64: 18, sync_file_range: 277, syncfs: 306, statfs: 137, fstatfs: 138, getrandom: 318, fallocate: 285,
+	lseek: 8, inotify_add_watch: 254, inotify_init1: 294,
 } as const;
 
 function forThisMachine(): typeof x64 {

@@ -1,0 +1,59 @@
+// The table of commands. A command's summary, options and text are in its own file and nowhere else: help, completion and the man pages
+// load the files they speak of, and a start loads one. The only barrel of the program.
+
+import type { Command, OptionTable } from "./command.ts";
+
+/** The headings of `corten help`, in order. */
+export const groups = {
+	containers: "Containers",
+	images: "Images",
+	engine: "Engine",
+} as const;
+
+/** A row of the table. */
+export type CommandEntry = {
+	readonly group: keyof typeof groups;
+	/** Loads the command's file; nothing of it runs before. */
+	readonly load: () => Promise<Command>;
+	/** What corten's own failure exits with; the payload's status is the command's own. 1 as docker's, but 125 where a payload has one. */
+	readonly failureStatus: 1 | 125;
+};
+
+/** The one cast that forgets which options a command has: only its own parser result ever reaches its `run`. */
+function entry<T extends OptionTable>(
+	group: CommandEntry["group"],
+	load: () => Promise<{ readonly command: Command<T> }>,
+	failureStatus: 1 | 125 = 1,
+): CommandEntry {
+	return { group, load: async () => (await load()).command as unknown as Command, failureStatus };
+}
+
+/** name -> command. Every command file exports `command`. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+	help: entry("engine", () => import("./help.ts")),
+};
+
+/** docker's two-word spellings: group -> word -> the command and the options it implies. */
+export const aliases: Readonly<Record<string, Readonly<Record<string, readonly [command: string, ...args: string[]]>>>> = {
+	image: {
+		ls: ["images"],
+		list: ["images"],
+		pull: ["pull"],
+		rm: ["rmi"],
+		remove: ["rmi"],
+		inspect: ["inspect", "--type=image"],
+	},
+	container: {
+		run: ["run"],
+		exec: ["exec"],
+		ls: ["ps"],
+		list: ["ps"],
+		ps: ["ps"],
+		stop: ["stop"],
+		kill: ["kill"],
+		rm: ["rm"],
+		remove: ["rm"],
+		logs: ["logs"],
+		inspect: ["inspect", "--type=container"],
+	},
+};

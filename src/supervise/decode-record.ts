@@ -1,0 +1,50 @@
+// container.json, read back. It is our own document, but a newer or older corten may have written it.
+
+import { boolean, type Decoder, decodeJson, integer, list, object, oneOf, record, refine, string } from "../spec/decode.ts";
+import type { ContainerRecord, MountSummary } from "./record.ts";
+
+const containerId = refine(string, (text) => (/^[0-9a-f]{64}$/.test(text) ? undefined : "is not a container id"));
+
+const image = object({ reference: string, digest: string, configDigest: string });
+
+const mount: Decoder<MountSummary> = object({
+	type: oneOf(["bind", "volume", "tmpfs"]),
+	source: string,
+	destination: string,
+	readonly: boolean,
+});
+
+function nullable<T>(decoder: Decoder<T>): Decoder<T | null> {
+	return (value, at, issues) => (value === null ? null : decoder(value, at, issues));
+}
+
+const containerRecord: Decoder<ContainerRecord> = object({
+	id: containerId,
+	name: string,
+	created: string,
+	image: nullable(image),
+	layers: list(string),
+	rootfs: nullable(string),
+	path: string,
+	args: list(string),
+	labels: record(string),
+	annotations: record(string),
+	removeAtEnd: boolean,
+	terminal: boolean,
+	openStdin: boolean,
+	detached: boolean,
+	stopSignal: integer(1, 64),
+	stopTimeoutSeconds: integer(-1),
+	cgroups: list(string),
+	network: string,
+	mounts: list(mount),
+});
+
+/**
+ * Decodes container.json.
+ * @param what the document in the message: `record of container "0123456789ab"`
+ * @throws `invalid-spec` with every issue
+ */
+export function decodeRecord(text: string, what: string): ContainerRecord {
+	return decodeJson(containerRecord, text, what);
+}

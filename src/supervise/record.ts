@@ -1,0 +1,62 @@
+// container.json: what corten must know about a container later, and config.json does not say. Written once, when the folder is made.
+// The types and the encoder alone, for the fast path; decode-record.ts reads it back.
+
+/** A mount as `inspect` shows it. */
+export type MountSummary = {
+	readonly type: "bind" | "volume" | "tmpfs";
+	/** Absolute path on the host; "" for tmpfs. */
+	readonly source: string;
+	/** Absolute path in the container. */
+	readonly destination: string;
+	readonly readonly: boolean;
+};
+
+/** The content of container.json. */
+export type ContainerRecord = {
+	/** 64 hexadecimal digits. */
+	readonly id: string;
+	/** docker's grammar, `[a-zA-Z0-9][a-zA-Z0-9_.-]*`; reserved in the names folder. */
+	readonly name: string;
+	/** RFC 3339, UTC. */
+	readonly created: string;
+	/** What it was made from; null for `--rootfs`. */
+	readonly image: {
+		/** As the person wrote it. */
+		readonly reference: string;
+		/** Of the manifest. */
+		readonly digest: string;
+		/** Of the image config: docker's image id. */
+		readonly configDigest: string;
+	} | null;
+	/** Paths of the layer files in use, lowest first: `rmi` keeps them. */
+	readonly layers: readonly string[];
+	/** The host folder that is the root (`--rootfs`); null when the root is layers. */
+	readonly rootfs: string | null;
+	/** The command as it was asked for: its first word and the rest. */
+	readonly path: string;
+	readonly args: readonly string[];
+	readonly labels: Readonly<Record<string, string>>;
+	readonly annotations: Readonly<Record<string, string>>;
+	/** `--rm` */
+	readonly removeAtEnd: boolean;
+	/** `-t` */
+	readonly terminal: boolean;
+	/** `-i` */
+	readonly openStdin: boolean;
+	/** `-d` */
+	readonly detached: boolean;
+	/** Signal number of a polite stop. */
+	readonly stopSignal: number;
+	/** How long a polite stop waits before SIGKILL. */
+	readonly stopTimeoutSeconds: number;
+	/** Absolute cgroup folders that are the container's own and go with it. */
+	readonly cgroups: readonly string[];
+	/** `none`, `host`, `container:<id>`... as given to --network. */
+	readonly network: string;
+	readonly mounts: readonly MountSummary[];
+};
+
+/** The text of container.json. */
+export function encodeRecord(record: ContainerRecord): string {
+	return `${JSON.stringify(record)}\n`;
+}
