@@ -1,0 +1,90 @@
+// What launch.c and supervise.c share: the plan in memory and the one process record.
+#ifndef CORTEN_LAUNCH_H
+#define CORTEN_LAUNCH_H
+
+#include "ops.h"
+#include "sys.h"
+
+// The encoding of a plan; see plan/encode.ts.
+struct plan_header {
+	char magic[8];
+	uint32_t version, op_count, ops_offset, data_offset, total_size, flags, lock_fd, reserved[7];
+};
+struct plan_op {
+	uint16_t op, flags;
+	uint32_t what, at, reserved;
+	uint64_t args[6];
+};
+enum { PLAN_JSON_LOG = 1 };
+
+// What the new process and its parent tell each other.
+enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO };
+struct message { uint32_t kind, op, error; };
+
+// One record for the whole program; it is one process with one job.
+struct state {
+	const struct plan_header *plan;
+	const struct plan_op *ops;
+	const char *data;
+	uint32_t data_size;
+	uint32_t clone_index; // the plan's only clone3, or op_count
+	int slots[SLOT_COUNT];
+	int in_child;
+	int child, child_pidfd;
+	int channel;      // to the other side of clone3
+	int terminal;     // master end, received from the child
+	int detach_pipe;  // to the first process of a detached start
+	int failed;       // a step failed: only what cleans up is still done
+	int status;       // what this program exits with
+	int end_code, end_signal;
+	int ended;
+};
+extern struct state self;
+
+// launch.c
+const char *text_at(uint64_t offset);
+int slot_fd(uint64_t slot);
+long fill(uint64_t slot, long fd);
+long write_all(int fd, const void *data, size_t length);
+void exit_with(int status);
+void fail(uint32_t index, long error);
+
+// mount.c
+long open_in_root(int dir, const char *path, uint64_t flags, uint64_t resolve);
+long create_in_root(int root, const char *path, int as_folder);
+long write_op(int dir, const char *path, const char *data, size_t length, uint64_t flags);
+long write_by_rename(int dir, const char *path, const char *data, size_t length);
+long move_onto(long tree, int target);
+long openat2_op(const struct plan_op *op);
+long fsmount_op(const struct plan_op *op);
+long loop_op(const struct plan_op *op);
+long mask_op(const struct plan_op *op);
+long readonly_op(const struct plan_op *op);
+long pivot_root_op(int root);
+
+// process.c
+long hear(uint32_t wanted);
+void tell_detached(int status);
+long pidfd_open_op(const struct plan_op *op);
+long clone3_op(const struct plan_op *op);
+long detach_op(void);
+long openpty_op(const struct plan_op *op);
+long sync_op(void);
+long go_op(void);
+long pidfile_op(const struct plan_op *op);
+long chdir_op(const struct plan_op *op);
+long capset_op(const struct plan_op *op);
+long capbset_op(uint64_t keep);
+long seccomp_op(const struct plan_op *op);
+long bpf_op(const struct plan_op *op);
+long ifup_op(const char *name);
+long execve_op(const struct plan_op *op);
+
+// supervise.c
+long supervise(const struct plan_op *op);
+long write_exit_file(int dir, const char *path);
+long remove_cgroup(int dir, const char *path);
+long remove_tree(int dir, const char *path);
+void reap_child(void);
+
+#endif
