@@ -1,0 +1,39 @@
+// The media types corten knows, OCI's and docker's for the same documents. Types are never guessed from content where a source states one.
+// @see image-spec media-types.md
+
+/** What a media type says a blob is. */
+export type MediaKind = "index" | "manifest" | "config" | "layer" | "foreign-layer" | "encrypted-layer" | "docker-schema1" | "other";
+
+export const ociIndex = "application/vnd.oci.image.index.v1+json";
+export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+export const ociConfig = "application/vnd.oci.image.config.v1+json";
+export const ociLayer = "application/vnd.oci.image.layer.v1.tar";
+export const dockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
+export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+export const dockerConfig = "application/vnd.docker.container.image.v1+json";
+
+const kinds: Readonly<Record<string, MediaKind>> = {
+	[ociIndex]: "index",
+	[dockerIndex]: "index",
+	[ociManifest]: "manifest",
+	[dockerManifest]: "manifest",
+	[ociConfig]: "config",
+	[dockerConfig]: "config",
+	"application/vnd.docker.distribution.manifest.v1+json": "docker-schema1",
+	"application/vnd.docker.distribution.manifest.v1+prettyjws": "docker-schema1",
+};
+
+/** The kind of a media type without parameters. */
+export function mediaKind(mediaType: string): MediaKind {
+	if (Object.hasOwn(kinds, mediaType)) return kinds[mediaType] ?? "other";
+	const layer =
+		/^application\/vnd\.(oci\.image\.layer\.(?<foreign>nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?<docker>foreign\.)?diff\.tar)(?:[+.](?:gzip|zstd))?(?<encrypted>\+encrypted)?$/.exec(
+			mediaType,
+		);
+	if (layer === null) return "other";
+	if (layer.groups?.encrypted !== undefined) return "encrypted-layer";
+	return layer.groups?.foreign !== undefined || layer.groups?.docker !== undefined ? "foreign-layer" : "layer";
+}
+
+/** What a manifest request accepts, in order of preference. */
+export const manifestAccept = [ociIndex, dockerIndex, ociManifest, dockerManifest].join(", ");
