@@ -24,6 +24,9 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 /** The type that {@link object} decodes a table of fields to. */
 export type Decoded<F> = Flat<{ [K in Exclude<keyof F, OmittedKeys<F>>]: FieldValue<F[K]> } & { [K in OmittedKeys<F>]?: FieldValue<F[K]> }>;
 
+/** What a decoder yields. */
+export type Infer<D> = D extends Decoder<infer T> ? T : never;
+
 /** Records an issue. @returns {@link failed}, for the decoder to return in turn */
 export function fail(issues: Issue[], at: string, message: string): typeof failed {
 	issues.push({ at, message });
