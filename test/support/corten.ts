@@ -34,7 +34,10 @@ const signalNumbers: Readonly<Record<string, number>> = {
 /** Runs any program to its end. A run longer than timeoutMs (60 s) is killed and throws. */
 export async function run(command: readonly string[], options: RunOptions = {}): Promise<Result> {
 	const child = Bun.spawn([...command], {
-		stdin: options.input === undefined ? "ignore" : new Blob([typeof options.input === "string" ? options.input : new Uint8Array(options.input)]),
+		stdin:
+			options.input === undefined
+				? "ignore"
+				: new Blob([typeof options.input === "string" ? options.input : new Uint8Array(options.input)]),
 		stdout: "pipe",
 		stderr: "pipe",
 		...(options.env === undefined ? {} : { env: { ...options.env } }),
