@@ -3,8 +3,22 @@
 // that sweep knows and never a half container.
 
 import { CortenError, isError } from "../base/errors.ts";
-import { type Fd, LOCK_EX, LOCK_NB, lock, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openFd, readLink, rename, unlink } from "../linux/file.ts";
+import {
+	exists,
+	type Fd,
+	LOCK_EX,
+	LOCK_NB,
+	O_DIRECTORY,
+	O_NOFOLLOW,
+	O_RDONLY,
+	openFd,
+	readLink,
+	rename,
+	lock as takeLock,
+	unlink,
+} from "../linux/file.ts";
 import { containerFolder, containersFolder, idOfLink, nameLink, unfinishedPrefix } from "./layout.ts";
+import { readState } from "./state.ts";
 import { removeTree } from "./tree.ts";
 
 /**
@@ -19,7 +33,7 @@ export function lockFolder(path: string): Fd | undefined {
 		if (isError(error, "not-found")) return undefined;
 		throw error;
 	}
-	if (lock(fd, LOCK_EX | LOCK_NB, path)) return fd;
+	if (takeLock(fd, LOCK_EX | LOCK_NB, path)) return fd;
 	fd[Symbol.dispose]();
 	return undefined;
 }
@@ -54,11 +68,27 @@ export function releaseName(root: string, id: string, name: string): void {
  */
 export function removeContainer(root: string, id: string, name: string): void {
 	const folder = containerFolder(root, id);
-	using held = lockFolder(folder);
-	if (held === undefined) {
+	// A ps or a sweep that looks at the folder just now holds its lock too, for a moment.
+	let held = lockFolder(folder);
+	for (let attempt = 0; held === undefined && attempt < 50 && !isRunning(root, id); attempt++) {
+		Bun.sleepSync(1);
+		held = lockFolder(folder);
+	}
+	using lock = held;
+	if (lock === undefined) {
+		if (!exists(folder)) return;
 		throw new CortenError("wrong-state", `cannot remove container "${name}": it is running`, {
 			hint: "stop it first (corten stop), or remove it by force (corten rm -f)",
 		});
 	}
 	removeLocked(root, id, name);
+}
+
+function isRunning(root: string, id: string): boolean {
+	try {
+		return readState(root, id).process !== null;
+	} catch (error) {
+		if (isError(error, "not-found")) return true;
+		throw error;
+	}
 }
