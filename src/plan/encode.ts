@@ -88,7 +88,7 @@ function tooLarge(of: "ops" | "bytes"): CortenError {
  */
 export function encodePlan(plan: Plan, options: EncodeOptions): Uint8Array {
 	if (plan.ops.length > maxOps) throw tooLarge("ops");
-	const escape = options.json ? (text: string): string => JSON.stringify(text).slice(1, -1) : (text: string): string => text;
+	const escaped = options.json ? (text: string): string => JSON.stringify(text).slice(1, -1) : (text: string): string => text;
 	const data: Data = { bytes: new Uint8Array(16 << 10), length: 1, offsets: new Map([["", 0]]) };
 	const dataOffset = headerBytes + plan.ops.length * opBytes;
 	const head = new Uint8Array(dataOffset);
@@ -97,8 +97,8 @@ export function encodePlan(plan: Plan, options: EncodeOptions): Uint8Array {
 	for (const op of plan.ops) {
 		view.setUint16(at, opNames.indexOf(op.op), true);
 		view.setUint16(at + 2, op.flags, true);
-		view.setUint32(at + 4, textOffset(data, escape(op.what)), true);
-		view.setUint32(at + 8, textOffset(data, escape(op.at)), true);
+		view.setUint32(at + 4, textOffset(data, escaped(op.what)), true);
+		view.setUint32(at + 8, textOffset(data, escaped(op.at)), true);
 		encodeArgs(view, at + 16, op, data);
 		at += opBytes;
 	}
