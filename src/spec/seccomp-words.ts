@@ -1,0 +1,26 @@
+// The closed sets of words in a seccomp document.
+// @see runtime-spec config-linux.md#seccomp
+
+/** What the kernel may do at a system call. */
+export const seccompActions = [
+	"SCMP_ACT_KILL",
+	"SCMP_ACT_KILL_PROCESS",
+	"SCMP_ACT_KILL_THREAD",
+	"SCMP_ACT_TRAP",
+	"SCMP_ACT_ERRNO",
+	"SCMP_ACT_TRACE",
+	"SCMP_ACT_ALLOW",
+	"SCMP_ACT_LOG",
+	"SCMP_ACT_NOTIFY",
+] as const;
+
+/** How an argument is compared. */
+export const seccompOperators = [
+	"SCMP_CMP_NE",
+	"SCMP_CMP_LT",
+	"SCMP_CMP_LE",
+	"SCMP_CMP_EQ",
+	"SCMP_CMP_GE",
+	"SCMP_CMP_GT",
+	"SCMP_CMP_MASKED_EQ",
+] as const;
