@@ -1,0 +1,226 @@
+// The inode tree of one layer, built in memory from its entries; the writers (erofs.ts, folder.ts) turn it into files. Names are only
+// ever keys of Maps here: no entry can reach outside, because there is no outside. What an entry means follows what untarring it into
+// a folder that is the root would do (as docker, podman and containerd do), so that a layer looks the same under every engine:
+// - a name is cleaned (`a/../b` is b); one that climbs above the root is refused; missing parents are made, 0755 and root's
+// - a symbolic link among the parents is followed within this layer, / being its root; what it points at is made if missing
+// - a later entry replaces an earlier one, except that a folder over a folder keeps what is in it
+// - a whiteout hides lower layers only: beside an entry of the same layer the entry wins, and a folder becomes opaque
+// @see image-spec layer.md; Linux Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories"
+
+import { brokenEntry } from "./bytes.ts";
+import type { TarEntry } from "./tar-entry.ts";
+import { checkXattrs, type Xattrs } from "./xattrs.ts";
+
+/** Where a file's content lies; made by a writer, only understood by it. */
+export type FileData =
+	| { readonly kind: "empty" }
+	/** In memory, to be put beside the inode. */
+	| { readonly kind: "inline"; readonly bytes: Uint8Array }
+	/** Contiguous blocks of the layer file. */
+	| { readonly kind: "plain"; readonly block: number }
+	/** One block address a chunk of `4096 << bits` bytes; 0xffffffff is a hole. */
+	| { readonly kind: "chunks"; readonly bits: number; readonly map: Uint32Array }
+	/** A file of this name in the folder writer's staging folder. */
+	| { readonly kind: "staged"; readonly name: string };
+
+/** One inode; a hard link is the same object under two names. Mutable while the layer is read. */
+export type Inode = {
+	readonly kind: "file" | "symlink" | "char" | "block" | "directory" | "fifo";
+	mode: number;
+	uid: number;
+	gid: number;
+	seconds: number;
+	nanoseconds: number;
+	xattrs: Xattrs;
+	/** Bytes: of a file its size, of a symbolic link the target's. */
+	readonly size: number;
+	readonly target: string;
+	readonly major: number;
+	readonly minor: number;
+	/** Of a folder, by byte string. */
+	readonly children: Map<string, Inode>;
+	/** Of a folder: nothing of the same folder in lower layers shows through. */
+	opaque: boolean;
+	data: FileData;
+};
+
+const noChildren: Map<string, Inode> = new Map();
+const noXattrs: Xattrs = new Map();
+const nameMax = 255;
+const depthMax = 512;
+const followMax = 40;
+const whiteoutPrefix = ".wh.";
+
+function createInode(
+	kind: Inode["kind"],
+	entry: Pick<TarEntry, "mode" | "uid" | "gid" | "seconds" | "nanoseconds">,
+	fields: Partial<Inode> = {},
+): Inode {
+	return {
+		kind,
+		mode: entry.mode,
+		uid: entry.uid,
+		gid: entry.gid,
+		seconds: entry.seconds,
+		nanoseconds: entry.nanoseconds,
+		xattrs: fields.xattrs ?? noXattrs,
+		size: fields.size ?? 0,
+		target: fields.target ?? "",
+		major: fields.major ?? 0,
+		minor: fields.minor ?? 0,
+		children: kind === "directory" ? new Map() : noChildren,
+		opaque: fields.opaque ?? false,
+		data: { kind: "empty" },
+	};
+}
+
+const rootsOwn = { mode: 0o755, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 };
+
+/** A layer with nothing but its root. */
+export function createTree(): Inode {
+	return createInode("directory", rootsOwn);
+}
+
+/** overlayfs' whiteout: a character device 0/0. A tar may hold one as such, made from an upper folder; it means the same. */
+export function isWhiteout(inode: Inode): boolean {
+	return inode.kind === "char" && inode.major === 0 && inode.minor === 0;
+}
+
+/** The parts of a name, cleaned of `.`, `..` and empty ones. @throws `invalid-spec` when it climbs above the root */
+function cleanName(name: string, entry: string): string[] {
+	const parts: string[] = [];
+	for (const part of name.split("/")) {
+		if (part === "" || part === ".") continue;
+		if (part !== "..") parts.push(part);
+		else if (parts.pop() === undefined) throw brokenEntry(entry, "it leaves the root");
+	}
+	return parts;
+}
+
+function checkPart(part: string, entry: string): void {
+	if (part.length > nameMax) throw brokenEntry(entry, `a part of its name is longer than ${nameMax} bytes`);
+}
+
+/** Puts a folder where there is none; over a whiteout it must stay hidden what the whiteout hid. */
+function makeDirectory(parent: Inode, part: string, entry: TarEntry, fields: Partial<Inode> = {}): Inode {
+	const before = parent.children.get(part);
+	const opaque = before !== undefined && isWhiteout(before);
+	const made = createInode("directory", { ...rootsOwn, seconds: entry.seconds, nanoseconds: entry.nanoseconds }, { ...fields, opaque });
+	parent.children.set(part, made);
+	return made;
+}
+
+/**
+ * Walks to the folder of these parts as the kernel would with the layer's root as /: links followed, `..` of the root is the root.
+ * @param make whether missing folders are made; else undefined is returned for them
+ * @throws `invalid-spec` when a part is no folder, links form a loop or the tree gets too deep
+ */
+function walk(root: Inode, parts: readonly string[], entry: TarEntry, make: boolean): Inode | undefined {
+	const stack = [root];
+	const left = parts.toReversed();
+	let follows = 0;
+	for (let part = left.pop(); part !== undefined; part = left.pop()) {
+		if (part === "" || part === ".") continue;
+		if (part === "..") {
+			if (stack.length > 1) stack.pop();
+			continue;
+		}
+		const parent = stack[stack.length - 1] ?? root;
+		let child = parent.children.get(part);
+		if (child === undefined || isWhiteout(child)) {
+			if (!make) return undefined;
+			checkPart(part, entry.name);
+			child = makeDirectory(parent, part, entry);
+		}
+		if (child.kind === "symlink") {
+			if (++follows > followMax) throw brokenEntry(entry.name, "too many symbolic links lead to it");
+			if (child.target.startsWith("/")) stack.length = 1;
+			for (const step of child.target.split("/").reverse()) left.push(step);
+			continue;
+		}
+		if (child.kind !== "directory") throw brokenEntry(entry.name, "its parent is not a folder");
+		if (stack.push(child) > depthMax) throw brokenEntry(entry.name, `it lies deeper than ${depthMax} folders`);
+	}
+	return stack[stack.length - 1];
+}
+
+function placeWhiteout(parent: Inode, last: string, entry: TarEntry): void {
+	if (last === ".wh..wh..opq") {
+		parent.opaque = true;
+		return;
+	}
+	const hidden = last.slice(whiteoutPrefix.length);
+	// ".wh.", ".wh.." and ".wh..." would name the folder itself or its parent.
+	if (hidden === "" || hidden === "." || hidden === "..") throw brokenEntry(entry.name, "it is a whiteout of nothing");
+	const existing = parent.children.get(hidden);
+	if (existing === undefined) parent.children.set(hidden, createInode("char", { ...rootsOwn, mode: 0 }));
+	else if (existing.kind === "directory") existing.opaque = true;
+}
+
+function placeLink(root: Inode, parent: Inode, last: string, entry: TarEntry): void {
+	const parts = cleanName(entry.target, entry.name);
+	const linked = parts.pop();
+	const target = linked === undefined ? root : walk(root, parts, entry, false)?.children.get(linked);
+	if (target === undefined) throw brokenEntry(entry.name, "the target of its hard link is not in this layer");
+	if (target.kind === "directory") throw brokenEntry(entry.name, "the target of its hard link is a folder");
+	parent.children.set(last, target);
+}
+
+function placeDirectory(root: Inode, parent: Inode | undefined, last: string, entry: TarEntry, xattrs: Xattrs): void {
+	const existing = parent === undefined ? root : parent.children.get(last);
+	const directory = existing?.kind === "directory" ? existing : parent === undefined ? root : makeDirectory(parent, last, entry);
+	directory.mode = entry.mode;
+	directory.uid = entry.uid;
+	directory.gid = entry.gid;
+	directory.seconds = entry.seconds;
+	directory.nanoseconds = entry.nanoseconds;
+	directory.xattrs = xattrs;
+}
+
+/**
+ * Puts one entry into the tree.
+ * @param root from {@link createTree}
+ * @returns the inode when it is a file whose data is wanted; undefined for everything else
+ * @throws `invalid-spec` naming the entry
+ */
+export function placeEntry(root: Inode, entry: TarEntry): Inode | undefined {
+	const parts = cleanName(entry.name, entry.name);
+	// aufs kept its own matters in .wh..wh.*; images made on it still hold them, and nobody looks.
+	if (parts.some((part) => part.startsWith(".wh..wh.") && part !== ".wh..wh..opq")) return undefined;
+	const last = parts.pop();
+	if (parts.some((part) => part.startsWith(whiteoutPrefix))) throw brokenEntry(entry.name, "it lies below a whiteout");
+	const xattrs = entry.xattrs.size === 0 ? noXattrs : checkXattrs(entry.xattrs, entry.kind, entry.name);
+	if (last === undefined) {
+		if (entry.kind !== "directory") throw brokenEntry(entry.name, "the root is not a folder");
+		placeDirectory(root, undefined, "", entry, xattrs);
+		return undefined;
+	}
+	const parent = walk(root, parts, entry, true) ?? root;
+	checkPart(last, entry.name);
+	if (last.startsWith(whiteoutPrefix)) {
+		placeWhiteout(parent, last, entry);
+		return undefined;
+	}
+	const { kind } = entry;
+	if (kind === "link") placeLink(root, parent, last, entry);
+	else if (kind === "directory") placeDirectory(root, parent, last, entry, xattrs);
+	else {
+		const inode = createInode(kind, entry, { xattrs, ...checkedFields(entry) });
+		parent.children.set(last, inode);
+		if (kind === "file") return inode;
+	}
+	return undefined;
+}
+
+/** What only some kinds have. */
+function checkedFields(entry: TarEntry): Partial<Inode> {
+	if (entry.kind === "file") return { size: entry.size };
+	if (entry.kind === "symlink") {
+		if (entry.target === "") throw brokenEntry(entry.name, "its symbolic link points nowhere");
+		return { target: entry.target, size: entry.target.length };
+	}
+	// The kernel's dev_t in a file system: 12 bits of major, 20 of minor.
+	const { major, minor } = entry;
+	if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff) throw brokenEntry(entry.name, "its device number is out of range");
+	return { major, minor };
+}
