@@ -24,7 +24,10 @@ export type ArgKind = keyof typeof argKinds;
 export const opTable = {
 	// paths and files
 	openat: { out: "out", dir: "slot", path: "str", flags: "u64", mode: "u64" },
-	/** Resolves in `dir` as if it were /. create: 0 must exist, 1 a folder is made, 2 an empty file is made (with missing parents). */
+	/**
+	 * Resolves in `dir` as if it were /. create: 0 must exist, 1 a folder is made, 2 an empty file is made (with missing parents),
+	 * 256 + N a folder or an empty file, as the thing in slot N is one.
+	 */
 	openat2: { out: "out", dir: "slot", path: "str", flags: "u64", resolve: "u64", create: "u64" },
 	mkdirat: { dir: "slot", path: "str", mode: "u64" },
 	mknodat: { dir: "slot", path: "str", mode: "u64", dev: "u64" },
@@ -120,10 +123,19 @@ export const cwd = 0xffffffff;
 /** launch's number of slots. */
 export const slotCount = 64;
 
-type ArgValue = { readonly out: number; readonly slot: number; readonly str: string; readonly blob: Uint8Array; readonly strv: readonly string[]; readonly u64: number | bigint };
+type ArgValue = {
+	readonly out: number;
+	readonly slot: number;
+	readonly str: string;
+	readonly blob: Uint8Array;
+	readonly strv: readonly string[];
+	readonly u64: number | bigint;
+};
 
 /** The arguments of one op, by name. */
-export type OpArgs<N extends OpName> = { readonly [K in keyof (typeof opTable)[N]]: (typeof opTable)[N][K] extends ArgKind ? ArgValue[(typeof opTable)[N][K]] : never };
+export type OpArgs<N extends OpName> = {
+	readonly [K in keyof (typeof opTable)[N]]: (typeof opTable)[N][K] extends ArgKind ? ArgValue[(typeof opTable)[N][K]] : never;
+};
 
 /** Bits that say what launch does when an op fails; without one it stops and reports. */
 export const opFlags = {
