@@ -6,12 +6,11 @@
 // numbers are the payload's; 1 for every other failure. 141 when whoever reads stdout has gone (128 + SIGPIPE, as of any C program).
 
 import { CortenError } from "./base/errors.ts";
-import type { Command, Context } from "./commands/command.ts";
+import type { Context } from "./commands/command.ts";
 import { createContext, formatDiagnostic, globalOptions, joinCauses } from "./commands/global.ts";
 import { aliases, commands } from "./commands/index.ts";
 import { nearest, parseOptions } from "./commands/options.ts";
-import { syscall, systemError } from "./linux/libc.ts";
-import { nr } from "./linux/syscalls.ts";
+import { EPIPE, writeOutput } from "./commands/output.ts";
 
 const usageStatus = 125;
 const closedPipeStatus = 141;
@@ -21,8 +20,7 @@ type Progress = { logFormat: Context["logFormat"]; failureStatus: number; parsed
 
 /** Runs the program. @returns its exit status */
 async function main(args: readonly string[], progress: Progress): Promise<number> {
-	const name = (process.argv0 ?? "corten").split("/").at(-1);
-	if (name === "corten-runtime") {
+	if (process.argv0.split("/").at(-1) === "corten-runtime") {
 		throw new CortenError("unsupported", "cannot serve as an OCI runtime: corten-runtime is not there yet", { hint: "use corten run" });
 	}
 	progress.logFormat = jsonWanted(args) ? "json" : "text";
@@ -31,34 +29,32 @@ async function main(args: readonly string[], progress: Progress): Promise<number
 		{ options: globalOptions, operands: { min: 0, max: Infinity }, optionsFirst: true, usage: "" },
 		args,
 	);
-	if (global.kind === "help") return runCommand(createContext(emptyGlobals, write), "help", []);
+	if (global.kind === "help") return runCommand(createContext(noGlobals, write), progress, "help", []);
 	const context = createContext(global.options, write);
 	progress.logFormat = context.logFormat;
-	if (global.options.version) return runCommand(context, "version", ["--short"]);
-	const [word, ...rest] = global.operands;
-	if (word === undefined) return runCommand(context, "help", []);
-	const [chosen, chosenArgs] = resolveCommand(word, rest);
-	const entry = commands[chosen];
-	if (entry === undefined) throw unknownCommand(chosen);
-	progress.failureStatus = entry.failureStatus;
-	const command = await entry.load();
-	const line = parseOptions(chosen, command, chosenArgs);
-	progress.parsed = true;
-	if (line.kind === "help") return runCommand(context, "help", [chosen]);
-	return command.run(context, line.options, line.operands);
+	if (global.options.version) return runCommand(context, progress, "version", ["--short"]);
+	const [word = "help", ...rest] = global.operands;
+	const [name, nameArgs] = resolveCommand(word, rest);
+	return runCommand(context, progress, name, nameArgs);
 }
 
-const emptyGlobals = { root: undefined, runroot: undefined, "log-level": undefined, "log-format": undefined, version: false };
+const noGlobals = { root: undefined, runroot: undefined, "log-level": undefined, "log-format": undefined, version: false };
 
-async function runCommand(context: Context, name: string, args: readonly string[]): Promise<number> {
-	const command = (await commands[name]?.load()) as Command;
+async function runCommand(context: Context, progress: Progress, name: string, args: readonly string[]): Promise<number> {
+	const entry = commands[name];
+	if (entry === undefined) throw unknownCommand(name);
+	progress.failureStatus = entry.failureStatus;
+	const command = await entry.load();
 	const line = parseOptions(name, command, args);
-	return line.kind === "help" ? 0 : command.run(context, line.options, line.operands);
+	progress.parsed = true;
+	if (line.kind === "help") return runCommand(context, progress, "help", [name]);
+	return command.run(context, line.options, line.operands);
 }
 
 /** Resolves docker's two words (`image ls`) to one command and its arguments. */
 function resolveCommand(word: string, rest: readonly string[]): readonly [string, readonly string[]] {
-	if (!Object.hasOwn(aliases, word)) return [Object.hasOwn(commands, word) ? word : throwUnknown(word), rest];
+	if (Object.hasOwn(commands, word)) return [word, rest];
+	if (!Object.hasOwn(aliases, word)) throw unknownCommand(word);
 	const table = aliases[word] ?? {};
 	const second = rest[0];
 	if (second === undefined || second === "--help" || second === "-h") return ["help", [word]];
@@ -69,10 +65,6 @@ function resolveCommand(word: string, rest: readonly string[]): readonly [string
 			Object.keys(table).map((name) => `${word} ${name}`),
 		);
 	return [alias[0], [...alias.slice(1), ...rest.slice(1)]];
-}
-
-function throwUnknown(word: string): never {
-	throw unknownCommand(word);
 }
 
 function unknownCommand(word: string, candidates = [...Object.keys(commands), ...Object.keys(aliases)]): CortenError {
@@ -87,42 +79,30 @@ function jsonWanted(args: readonly string[]): boolean {
 	return args.some((arg, at) => arg === "--log-format=json" || (arg === "--log-format" && args[at + 1] === "json"));
 }
 
-/** Writes all of `text`, whatever kind of descriptor it is; ends the program when nobody reads any more. */
 function write(fd: 1 | 2, text: string): void {
-	const bytes = new TextEncoder().encode(text);
-	for (let done = 0; done < bytes.length; ) {
-		const result = syscall(nr.write, fd, bytes.subarray(done), bytes.length - done);
-		if (result >= 0) done += result;
-		else if (result === -11) waitWritable(fd);
-		else if (result === -32) process.exit(closedPipeStatus);
-		else if (result !== -4) {
-			if (fd === 2) return;
-			throw systemError(-result, "cannot write to stdout");
-		}
-	}
+	writeOutput(fd, new TextEncoder().encode(text));
 }
 
-/** Somebody who shares the descriptor made it non-blocking: ppoll(2) for POLLOUT. */
-function waitWritable(fd: number): void {
-	syscall(nr.ppoll, new Int32Array([fd, 4]), 1, 0, 0, 8);
+/** Prints what went wrong, each of several errors on its own. @returns the exit status */
+function reportAll(error: unknown, progress: Progress): number {
+	if (!(error instanceof AggregateError)) return report(error, progress);
+	return Math.max(...error.errors.map((one) => report(one, progress)));
 }
 
+/** Prints an error, as far as stderr takes it. @returns the exit status */
 function report(error: unknown, progress: Progress): number {
 	const known = error instanceof CortenError ? error : new CortenError("bug", "cannot go on: an unexpected error", { cause: error });
-	const more = { code: known.code, ...(known.at && { at: known.at }), ...(known.hint && { hint: known.hint }) };
+	if (known.errno === EPIPE && progress.parsed) return closedPipeStatus;
 	const message = joinCauses(known);
-	write(
-		2,
-		formatDiagnostic(
-			"error",
-			progress.logFormat === "json" || !known.hint ? message : `${message}: ${known.hint}`,
-			progress.logFormat,
-			more,
-		),
-	);
-	if (known.code === "bug" && error instanceof Error && progress.logFormat === "text") write(2, `${error.stack ?? ""}\n`);
-	const aboutOption = !progress.parsed && known.at?.startsWith("-");
-	return aboutOption ? usageStatus : progress.failureStatus;
+	const more = { code: known.code, ...(known.at && { at: known.at }), ...(known.hint && { hint: known.hint }) };
+	const shown = progress.logFormat === "json" || known.hint === undefined ? message : `${message}: ${known.hint}`;
+	const stack = known.code === "bug" && error instanceof Error && progress.logFormat === "text" ? `${error.stack}\n` : "";
+	try {
+		write(2, formatDiagnostic("error", shown, progress.logFormat, more) + stack);
+	} catch {
+		// There is nowhere left to say it; the exit status does.
+	}
+	return !progress.parsed && known.at?.startsWith("-") ? usageStatus : progress.failureStatus;
 }
 
 const progress: Progress = { logFormat: "text", failureStatus: 1, parsed: false };
@@ -130,6 +110,6 @@ let status: number;
 try {
 	status = await main(process.argv.slice(2), progress);
 } catch (error) {
-	status = report(error, progress);
+	status = reportAll(error, progress);
 }
 process.exit(status);

@@ -7,6 +7,7 @@ import { aliases, type CommandEntry, commands, groups } from "./index.ts";
 import { nearest } from "./options.ts";
 import { formatColumns, formatCommandHelp, formatOverview } from "./render.ts";
 
+/** `corten help` */
 export const command = defineCommand({
 	summary: "explain corten or one of its commands",
 	usage: "[COMMAND]",

@@ -30,6 +30,15 @@ function entry<T extends OptionTable>(
 
 /** name -> command. Every command file exports `command`. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+	ps: entry("containers", () => import("./ps.ts")),
+	stop: entry("containers", () => import("./stop.ts")),
+	kill: entry("containers", () => import("./kill.ts")),
+	rm: entry("containers", () => import("./rm.ts")),
+	logs: entry("containers", () => import("./logs.ts")),
+	inspect: entry("containers", () => import("./inspect.ts")),
+	info: entry("engine", () => import("./info.ts")),
+	version: entry("engine", () => import("./version.ts")),
+	completion: entry("engine", () => import("./completion.ts")),
 	help: entry("engine", () => import("./help.ts")),
 };
 
