@@ -2,7 +2,6 @@
 // @see image-spec descriptor.md#digests
 
 import { CortenError } from "../base/errors.ts";
-import { quote } from "../spec/decode.ts";
 import type { Digest } from "../spec/image.ts";
 
 /** Whether the text is a digest of an algorithm corten verifies: lower-case hex of the right length, nothing else. */
@@ -15,7 +14,7 @@ export function parseDigest(text: string): Digest {
 	if (isDigest(text)) return text;
 	throw new CortenError(
 		"invalid-argument",
-		`cannot parse digest ${quote(text)}: expected sha256: and 64, or sha512: and 128 hexadecimal digits`,
+		`cannot parse digest ${JSON.stringify(text.slice(0, 150))}: expected sha256: and 64, or sha512: and 128 hexadecimal digits`,
 	);
 }
 

@@ -87,7 +87,7 @@ async function followRedirects(request: Request): Promise<Reply> {
 }
 
 function redirectTarget(location: string, from: URL, request: Request): URL {
-	const target = URL.parse(location, from);
+	const target = URL.parse(location, from.href);
 	const refused = (why: string) =>
 		new CortenError("invalid-spec", `cannot follow the redirect of "${from.origin}" to ${JSON.stringify(location.slice(0, 200))}: ${why}`);
 	if (request.method === "POST") throw refused("credentials are not sent twice");
@@ -106,7 +106,7 @@ async function exchange(url: URL, request: Request, authorization: string | unde
 	const timer = setTimeout(stalled, stallMs);
 	let response: Response;
 	try {
-		response = await fetch(url, {
+		response = await fetch(url.href, {
 			method: request.method ?? "GET",
 			// identity and decompress: blobs are wanted as distributed; a decoded one would not match its digest.
 			headers: {

@@ -10,7 +10,7 @@ import { digestOf, verifyBytes } from "./digest.ts";
 import { defaultPatience, isCertificateError, type Patience, type Reply, readReply, send } from "./http.ts";
 import { maxManifestBytes } from "./manifest.ts";
 import { manifestAccept } from "./media-types.ts";
-import type { Reference } from "./reference.ts";
+import { formatReference, type Reference } from "./reference.ts";
 import type { ImageSource } from "./source.ts";
 
 /** How to reach a registry. */
@@ -34,9 +34,11 @@ export function registrySource(reference: Reference, options: RegistryOptions): 
 	const session: Session = { patience: defaultPatience, ...options, reference, base: undefined, authorization: undefined };
 	const wanted = reference.digest ?? reference.tag ?? "latest";
 	return {
+		names: () => [formatReference(reference)],
 		root: () => fetchManifest(session, wanted, reference.digest),
 		manifest: async (descriptor) => (await fetchManifest(session, descriptor.digest, descriptor.digest)).bytes,
 		blob: (descriptor) => blob(session, descriptor),
+		[Symbol.asyncDispose]: async () => undefined,
 	};
 }
 

@@ -12,7 +12,9 @@ export type RootDocument = {
 };
 
 /** One image, opened for reading. Nothing of it is verified but the root document's digest. */
-export type ImageSource = {
+export type ImageSource = AsyncDisposable & {
+	/** Full references the image gets in the store; known once `root` has returned. */
+	readonly names: () => readonly string[];
 	/** @throws `not-found`, `permission-denied`, `unavailable`, `integrity` */
 	readonly root: () => Promise<RootDocument>;
 	/** A manifest or index that an index led to. @throws as `root`, and `invalid-spec` beyond 4 MiB */
