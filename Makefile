@@ -67,10 +67,10 @@ test: build ## unit and end-to-end tests (as root); ends with the line "N passed
 e2e: build ## one end-to-end file: make e2e FILE=run
 	@$(BUN) scripts/test.ts test/e2e/$(FILE).test.ts
 
-bench: build build/floor ## corten beside the floor, crun, runc, podman and docker (those that are installed)
-	@$(BUN) bench/bench.ts
+bench: build build/floor build/stopwatch ## corten beside the floor, crun, runc, podman and docker (those that are installed)
+	@$(BUN) bench/bench.ts $(ARGS)
 
-build/floor: bench/floor.c
+build/floor build/stopwatch: build/%: bench/%.c
 	@mkdir -p build
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
 

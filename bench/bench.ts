@@ -1,0 +1,204 @@
+// make bench: corten beside the floor (what the kernel alone needs), crun, runc, podman and docker, in one run and in turns.
+// Everything happens below one temporary folder and in a mount namespace of its own, and is removed at the end.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpus, release, tmpdir } from "node:os";
+import { top } from "../test/support/corten.ts";
+import { fixture } from "../test/support/fixture.ts";
+import { busyboxName } from "../test/support/fixtures/busybox.ts";
+import { manyName } from "../test/support/fixtures/many.ts";
+import { remove } from "../test/support/leftovers.ts";
+import { must } from "../test/support/must.ts";
+import { serveStorage } from "../test/support/registry.ts";
+import { installed } from "../test/support/skip.ts";
+import { type Candidate, measure, printTable, round, type Timing } from "./measure.ts";
+import { bareRuntime, cortenEngine, dockerEngine, type Engine, podmanEngine } from "./peers.ts";
+
+// crun refuses hybrid cgroups (v1 with a v2 folder beside it); without the v2 folder it takes the machine for v1. The mount goes away
+// only in here: the namespace is ours.
+if (process.argv[2] !== "inside") {
+	const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"';
+	const again = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", process.execPath, import.meta.path, "inside"];
+	process.exit(Bun.spawnSync([...again, ...process.argv.slice(2)], { stdio: ["ignore", "inherit", "inherit"] }).exitCode);
+}
+
+const quick = process.argv.includes("quick");
+const rounds = quick ? 11 : 41;
+const folder = mkdtempSync(`${tmpdir()}/corten-bench-`);
+const engines: Engine[] = [];
+type Goal = readonly [a: string, b: string, atMost: number];
+
+function timingRows(timings: ReadonlyMap<string, Timing>, unit: string): string[][] {
+	const base = timings.get(unit)?.medianMs ?? Number.NaN;
+	return [...timings].map(([name, { medianMs, bestMs, runs, peakKib }]) => [
+		name,
+		round(medianMs),
+		round(bestMs),
+		`${round(medianMs / base)}`,
+		String(runs),
+		round(peakKib / 1024),
+	]);
+}
+
+function goalRows(timings: ReadonlyMap<string, Timing>, goals: readonly Goal[]): string[][] {
+	return goals.flatMap(([a, b, atMost]) => {
+		const [mine, theirs] = [timings.get(a), timings.get(b)];
+		if (mine === undefined || theirs === undefined) return [];
+		const ratio = mine.medianMs / theirs.medianMs;
+		return [[`${a} / ${b}`, ratio.toFixed(3), `<= ${atMost.toFixed(2)}`, ratio <= atMost ? "met" : "missed"]];
+	});
+}
+function printGoals(rows: readonly (readonly string[])[]): void {
+	if (rows.length > 0) printTable("", ["goal", "ratio", "", ""], rows);
+}
+const columns = ["", "median ms", "best ms", "of floor", "runs", "peak MiB"];
+
+async function benchStart(): Promise<void> {
+	const rootfs = `${folder}/rootfs`;
+	for (const name of ["rootfs", "floor/upper", "floor/work", "floor/stage"]) mkdirSync(`${folder}/${name}`, { recursive: true });
+	must(["sh", "-c", `skopeo --insecure-policy copy -q oci:${fixture("busybox")}/oci:${busyboxName} dir:${folder}/dir`]);
+	const layer = JSON.parse(readFileSync(`${folder}/dir/manifest.json`, "utf8")).layers[0].digest.replace("sha256:", "");
+	must(["tar", "-xzf", `${folder}/dir/${layer}`, "-C", rootfs]);
+	const floor = [`${top}/build/floor`, rootfs, `${folder}/floor/upper`, `${folder}/floor/work`, `${folder}/floor/stage`, "/bin/true"];
+
+	const candidates: Candidate[] = [{ name: "floor", command: floor }];
+	for (const engine of [...engines]) {
+		const file = `${fixture("busybox")}/docker.tar`;
+		const loaded = Bun.spawnSync([...engine.load, engine.name === "corten" ? `docker-archive:${file}` : file], {
+			stdout: "ignore",
+			stderr: "pipe",
+		});
+		if (loaded.exitCode !== 0) {
+			console.log(`${engine.name}: left out, it cannot load an image here: ${loaded.stderr.toString().trim().split("\n").at(-1)}`);
+			engines.splice(engines.indexOf(engine), 1);
+			await engine.stop();
+			continue;
+		}
+		const command = [...engine.run, "busybox", "true"];
+		candidates.push({ name: engine.name, command, ...(engine.name === "corten" ? {} : { every: 5 }) });
+		if (engine.name === "corten") candidates.push({ name: "corten version", command: [`${top}/build/corten`, "version"] });
+	}
+	for (const name of ["crun", "runc"] as const) {
+		const command = bareRuntime(name, folder, rootfs);
+		if (command !== undefined) candidates.push({ name, command, every: name === "crun" ? 1 : 2 });
+	}
+	const timings = await measure(candidates, rounds);
+	printTable("One start, image in the store, no network (busybox true)", columns, timingRows(timings, "floor"));
+	printGoals(
+		goalRows(timings, [
+			["corten", "crun", 1.3],
+			["corten", "podman", 0.08],
+			["corten", "docker", 0.06],
+			["corten", "floor", 4],
+		]),
+	);
+	const [whole, start, kernel] = [timings.get("corten"), timings.get("corten version"), timings.get("floor")];
+	if (whole !== undefined && start !== undefined && kernel !== undefined) {
+		const rest = whole.medianMs - start.medianMs - kernel.medianMs;
+		printTable(
+			"Where corten's milliseconds go",
+			["", "ms"],
+			[
+				["the program starts (corten version)", round(start.medianMs)],
+				["the kernel's part (the floor)", round(kernel.medianMs)],
+				["everything else: state, plan, cgroup, seccomp, launch, removal", round(rest)],
+			],
+		);
+	}
+}
+
+async function benchUnpack(): Promise<void> {
+	const archive = `${fixture("many")}/docker.tar`;
+	const forget = (engine: Engine, name: string) => async () => {
+		Bun.spawnSync([...engine.forget, name], { stdout: "ignore", stderr: "ignore" });
+		Bun.spawnSync(["sync"]);
+	};
+	const loads = engines.map(
+		(engine): Candidate => ({
+			name: engine.name,
+			command: [...engine.load, engine.name === "corten" ? `docker-archive:${archive}` : archive],
+			prepare: forget(engine, "many"),
+		}),
+	);
+	const timings = await measure(loads, quick ? 1 : 3, true);
+	printTable(
+		"Loading an image of more than 24,000 files from a docker archive",
+		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
+		timingRows(timings, "corten"),
+	);
+	if (!installed("docker-registry")) return;
+	await using registry = await serveStorage(`${folder}/registry`, { writable: true });
+	const name = `${registry.host}/many:latest`;
+	must([
+		"skopeo",
+		"--insecure-policy",
+		"copy",
+		"-q",
+		"--dest-tls-verify=false",
+		`oci:${fixture("many")}/oci:${manyName}`,
+		`docker://${name}`,
+	]);
+	const runs = engines.map(
+		(engine): Candidate => ({
+			name: engine.name,
+			command: [...engine.run, ...engine.insecure, name, "true"],
+			prepare: async () => {
+				await forget(engine, "many")();
+				await forget(engine, name)();
+			},
+		}),
+	);
+	const first = await measure(runs, quick ? 1 : 3, true);
+	printTable(
+		"First run of that image from a local registry",
+		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
+		timingRows(first, "corten"),
+	);
+	printGoals(
+		goalRows(first, [
+			["corten", "podman", 0.25],
+			["corten", "docker", 0.25],
+		]),
+	);
+}
+
+/** What stays resident for one detached container: the process that is the payload's parent. */
+async function benchResident(): Promise<void> {
+	const rows: string[][] = [];
+	for (const engine of engines) {
+		const started = Bun.spawnSync([...engine.start, "busybox", "sleep", "100"], { stdout: "pipe", stderr: "pipe" });
+		const id = started.stdout.toString().trim().split("\n").at(-1) ?? "";
+		if (started.exitCode !== 0) {
+			console.log(`${engine.name}: cannot start a detached container: ${started.stderr.toString().trim()}`);
+			continue;
+		}
+		try {
+			const pid = must([...engine.pid, id])
+				.toString()
+				.trim();
+			const parent = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+			const pss = /^Pss:\s*(\d+)/m.exec(readFileSync(`/proc/${parent}/smaps_rollup`, "utf8"))?.[1];
+			rows.push([engine.name, readFileSync(`/proc/${parent}/comm`, "utf8").trim(), `${round(Number(pss) / 1024)}`]);
+		} finally {
+			must([...engine.remove, id]);
+		}
+	}
+	printTable("Resident for one detached container (goal: at most 0.15 MiB)", ["", "process", "PSS MiB"], rows);
+}
+
+console.log(`corten bench: Linux ${release()}, ${cpus().length} processors, ${cpus()[0]?.model}`);
+try {
+	engines.push(cortenEngine(`${top}/build/corten`, folder));
+	const podman = podmanEngine(folder);
+	if (podman !== undefined) engines.push(podman);
+	const docker = await dockerEngine(folder);
+	if (docker !== undefined) engines.push(docker);
+	for (const name of ["crun", "runc", "podman", "docker"]) if (!installed(name)) console.log(`${name}: not installed (make peers)`);
+	await benchStart();
+	await benchResident();
+	if (!process.argv.includes("start-only")) await benchUnpack();
+} finally {
+	for (const engine of engines) await engine.stop();
+	await remove(folder);
+	rmSync(folder, { recursive: true, force: true });
+}
