@@ -1,15 +1,42 @@
-// config.json as text. JSON.stringify knows no bigint, and a detour over numbers would turn RLIM_INFINITY into 2^64.
+// config.json as text. JSON.stringify knows no bigint, and a detour over numbers would turn RLIM_INFINITY into 2^64. A replacer function
+// would do, but is called for each of the 500 strings of a seccomp document: the few places with bigints are rewritten instead.
 
-import type { Config } from "../spec/runtime.ts";
-
-/** The text of a config.json: integers are exact to the last digit, properties in the order of the object. One line. */
-export function encodeConfig(config: Config): string {
-	return `${JSON.stringify(config, exact)}\n`;
-}
+import type { Config, Process, Resources, Seccomp } from "../spec/runtime.ts";
 
 /** ES2025's JSON.rawJSON, which the type library does not list yet. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
 
-function exact(_key: string, value: unknown): unknown {
-	return typeof value === "bigint" ? rawJSON(value.toString()) : value;
+/** The object with its bigints as raw JSON. */
+function exact(value: object | undefined): unknown {
+	if (value === undefined) return undefined;
+	return Object.fromEntries(
+		Object.entries(value).map(([key, member]) => [key, typeof member === "bigint" ? rawJSON(`${member}`) : member]),
+	);
+}
+
+function exactProcess(process: Process): unknown {
+	return process.rlimits.length === 0 ? process : { ...process, rlimits: process.rlimits.map(exact) };
+}
+
+function exactResources(resources: Resources): unknown {
+	return { ...resources, memory: exact(resources.memory), cpu: exact(resources.cpu), pids: exact(resources.pids) };
+}
+
+function exactSeccomp(seccomp: Seccomp): unknown {
+	const syscalls = seccomp.syscalls?.map((rule) => (rule.args === undefined ? rule : { ...rule, args: rule.args.map(exact) }));
+	return { ...seccomp, syscalls };
+}
+
+/** The text of a config.json: integers are exact to the last digit, properties in the order of the object. One line. */
+export function encodeConfig(config: Config): string {
+	const { linux } = config;
+	return `${JSON.stringify({
+		...config,
+		process: exactProcess(config.process),
+		linux: {
+			...linux,
+			...(linux.resources !== undefined && { resources: exactResources(linux.resources) }),
+			...(linux.seccomp !== undefined && { seccomp: exactSeccomp(linux.seccomp) }),
+		},
+	})}\n`;
 }

@@ -6,12 +6,25 @@
  * @param cpus number of CPUs: each has its thermal_throttle, whose counters tell of the whole machine
  */
 export function maskedPaths(cpus: number): string[] {
-	const proc = ["acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats"];
-	const throttles = Array.from({ length: cpus }, (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`);
-	return [...proc.map((name) => `/proc/${name}`), "/sys/devices/virtual/powercap", "/sys/firmware", ...throttles];
+	const paths = [
+		"/proc/acpi",
+		"/proc/asound",
+		"/proc/interrupts",
+		"/proc/kcore",
+		"/proc/keys",
+		"/proc/latency_stats",
+		"/proc/sched_debug",
+		"/proc/scsi",
+		"/proc/timer_list",
+		"/proc/timer_stats",
+		"/sys/devices/virtual/powercap",
+		"/sys/firmware",
+	];
+	for (let cpu = 0; cpu < cpus; cpu++) paths.push(`/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`);
+	return paths;
 }
 
 /** The read-only paths. */
 export function readonlyPaths(): string[] {
-	return ["bus", "fs", "irq", "sys", "sysrq-trigger"].map((name) => `/proc/${name}`);
+	return ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 }
