@@ -3,6 +3,7 @@
 // @see distribution-spec spec.md#pull, image-spec manifest.md
 
 import { CortenError } from "../base/errors.ts";
+import { useJit } from "../base/jit.ts";
 import type { Descriptor, Digest, ImageConfig, ImageRecord, Platform } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
 import {
@@ -92,6 +93,7 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
 
 async function pullHeld(text: string, options: PullOptions): Promise<PullResult> {
 	const { root } = options;
+	useJit();
 	using _hold = holdBlobs(root);
 	await using source = await openSource(text, options);
 	const resolved = await resolveManifest(source, text, options.platform ?? hostPlatform());

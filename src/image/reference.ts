@@ -93,6 +93,12 @@ export function familiarName(reference: Reference): string {
 	return rest.includes("/") && rest !== reference.repository ? reference.repository : rest;
 }
 
+/** What a person reads: `alpine:3`, `quay.io/a/b@sha256:...`. */
+export function formatFamiliar(reference: Reference): string {
+	const name = familiarName(reference);
+	return reference.digest === undefined ? `${name}:${reference.tag ?? "latest"}` : `${name}@${reference.digest}`;
+}
+
 /**
  * Parses what a person may give as an image: a reference, `docker://REFERENCE`, `oci:PATH[:NAME]` or `docker-archive:PATH[:NAME]`.
  * A path ends at its first colon, so that a name may hold colons.

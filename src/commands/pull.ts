@@ -1,0 +1,58 @@
+// corten pull: an image from a registry, a layout or an archive into the store.
+
+import { parsePlatform } from "../image/platform.ts";
+import { pullImage } from "../image/pull.ts";
+import { formatFamiliar, parseReference } from "../image/reference.ts";
+import { defineCommand } from "./command.ts";
+import { createProgressDisplay } from "./pull-progress.ts";
+import { parseTlsVerify } from "./tls-verify.ts";
+
+/** `corten pull` */
+export const command = defineCommand({
+	summary: "bring an image into the store",
+	usage: "[OPTIONS] IMAGE",
+	options: {
+		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "take the image made for this platform (default: this machine's)" },
+		quiet: { kind: "flag", short: "q", help: "print only the name" },
+		"tls-verify": { kind: "value", metavar: "BOOL", help: "false: accept any certificate, and plain http (default true)" },
+		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
+		"disable-content-trust": { kind: "flag", help: "accepted for docker's sake: there is nothing to switch off" },
+	},
+	operands: { min: 1, max: 1 },
+	description: [
+		"IMAGE is a reference as docker takes it (NAME[:TAG][@DIGEST], docker.io and latest if not said), docker://REFERENCE, oci:PATH[:NAME] for " +
+			"an OCI image layout, or docker-archive:PATH[:NAME] for what docker save writes. corten/hello comes with corten.",
+		"Every byte is verified against its digest. Credentials are those of podman login and docker login: $REGISTRY_AUTH_FILE, " +
+			"$XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json. Registries are spoken to over TLS, but for those on this machine.",
+	],
+	examples: [
+		["corten pull alpine", "docker.io/library/alpine:latest"],
+		["corten pull --platform linux/arm64 quay.io/fedora/fedora:41", "for another machine"],
+		["corten pull docker-archive:app.tar", "what docker save wrote"],
+	],
+	run: async (context, options, operands) => {
+		const text = operands[0] ?? "";
+		using display = createProgressDisplay(options.quiet);
+		const result = await pullImage(text, {
+			root: context.root,
+			...(options.platform === undefined ? {} : { platform: parsePlatform(options.platform) }),
+			registry: { tlsVerify: parseTlsVerify(options["tls-verify"]) },
+			onProgress: display.show,
+		});
+		display[Symbol.dispose]();
+		if (result.warning !== undefined) context.log("warn", result.warning);
+		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
+		if (!options.quiet) {
+			context.print(`Digest: ${result.digest}\n`);
+			for (const name of shown) {
+				context.print(`Status: ${result.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiar(name)}\n`);
+			}
+		}
+		context.print(shown.map((name) => `${name}\n`).join(""));
+		return 0;
+	},
+});
+
+function familiar(name: string): string {
+	return name.includes("/") ? formatFamiliar(parseReference(name)) : name;
+}
