@@ -9,7 +9,8 @@ type Test = (container: Container, value: string) => boolean;
 
 const tests = {
 	id: ({ record }, value) => record.id.startsWith(value),
-	name: ({ record }, value) => pattern(value).test(record.name),
+	// docker's own names begin with a slash, and scripts anchor on it.
+	name: ({ record }, value) => [record.name, `/${record.name}`].some((name) => pattern(value).test(name)),
 	label: ({ record }, value) => {
 		const [key = "", ...rest] = value.split("=");
 		return Object.hasOwn(record.labels, key) && (rest.length === 0 || record.labels[key] === rest.join("="));
@@ -59,7 +60,7 @@ export function parseFilters(filters: readonly string[]): (container: Container)
 /** docker takes a regular expression, which may match anywhere. */
 function pattern(value: string): RegExp {
 	try {
-		return new RegExp(value.replace(/^\^?\//, (slash) => slash.replace("/", "")));
+		return new RegExp(value);
 	} catch (cause) {
 		throw new CortenError("invalid-argument", `cannot filter by name "${value}": it is no regular expression`, { at: "--filter", cause });
 	}
