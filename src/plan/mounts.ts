@@ -1,0 +1,220 @@
+// The mounts of config.json, in their order. Each is made detached, its target is resolved inside the root and held by descriptor, and the
+// two are joined: a name that a container swaps in between leads nowhere else (CVE-2021-30465).
+// @see runtime-spec config.md#mounts, config-linux.md#default-filesystems
+
+import { CortenError } from "../base/errors.ts";
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
+import type { HostFacts } from "../linux/host.ts";
+import * as flag from "../linux/mount-flags.ts";
+import type { Config, Mount } from "../spec/runtime.ts";
+import { cgroupFolders, hierarchyName } from "./cgroup-paths.ts";
+import { cwd } from "./ops.ts";
+import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
+
+/** A mount, taken apart. */
+type Parsed = { readonly mount: Mount; readonly options: flag.MountOptions; readonly at: string };
+
+/** What the compilation of a mount may look at. */
+export type MountContext = {
+	readonly root: number;
+	readonly config: Config;
+	readonly host: HostFacts;
+	/** The container's folder, to which relative sources refer. */
+	readonly folder: string;
+	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
+	readonly opened: ReadonlyMap<number, number>;
+};
+
+const createFolder = 1;
+/** openat2's create: as the thing in this slot is. */
+const createLike = (slot: number): number => 256 + slot;
+
+function parse(mount: Mount, index: number): Parsed {
+	const at = `/mounts/${index}`;
+	const options = flag.parseMountOptions(mount.options ?? []);
+	const word = options.unsupported[0];
+	if (word !== undefined) throw new CortenError("unsupported", `cannot use mount option "${word}"`, { at: `${at}/options` });
+	if (!mount.destination.startsWith("/") || isRoot(mount.destination)) {
+		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": it is not an absolute path below /`, {
+			at: `${at}/destination`,
+		});
+	}
+	if (isBind(mount, options) && options.data.length > 0) {
+		throw new CortenError("invalid-spec", `cannot use mount option "${options.data[0]}" for a bind mount`, { at: `${at}/options` });
+	}
+	return { mount, options, at };
+}
+
+const isRoot = (path: string): boolean => path.split("/").every((name) => name === "" || name === ".");
+const isBind = (mount: Mount, options: flag.MountOptions): boolean => options.bind !== undefined || mount.type === "bind";
+
+/** Whether config.json brings the host's own /dev, in which nothing may be made. */
+export function bindsDev(config: Config): boolean {
+	return config.mounts.some((mount) => trimmed(mount.destination) === "/dev" && isBind(mount, flag.parseMountOptions(mount.options ?? [])));
+}
+
+/** Whether something is mounted at /dev, so that what is in it was not brought by the image. */
+export function mountsDev(config: Config): boolean {
+	return config.mounts.some((mount) => trimmed(mount.destination) === "/dev");
+}
+
+const trimmed = (path: string): string => (path.endsWith("/") ? path.slice(0, -1) : path);
+
+/**
+ * Opens the sources of shared binds. It must happen before the host's mounts become slaves: a copy made later would hear of the host's
+ * mounts, but the host not of the container's.
+ */
+export function openSharedBinds(steps: Steps, config: Config, folder: string): Map<number, number> {
+	const opened = new Map<number, number>();
+	for (const [index, mount] of config.mounts.entries()) {
+		const parsed = parse(mount, index);
+		if (isBind(mount, parsed.options) && parsed.options.propagation === flag.MS_SHARED) opened.set(index, openBind(steps, parsed, folder));
+	}
+	return opened;
+}
+
+/** Makes all mounts of config.json. */
+export function addMounts(steps: Steps, context: MountContext): void {
+	for (const [index, mount] of context.config.mounts.entries()) {
+		const parsed = parse(mount, index);
+		if (isBind(mount, parsed.options)) addBind(steps, parsed, context, context.opened.get(index));
+		else if (mount.type === "cgroup" && context.host.cgroup.version === 1)
+			addCgroup1(steps, parsed, context, context.host.cgroup.hierarchies);
+		else addFilesystem(steps, parsed, context);
+	}
+}
+
+const nameOf = ({ mount }: Parsed): string => `mount "${mount.source ?? mount.type ?? "none"}" at "${mount.destination}"`;
+
+/** Resolves `path` in `dir` and moves the mount in `from` onto it. */
+function attach(steps: Steps, dir: number, path: string, from: number, create: number, noLinks: boolean, what: string, at: string): void {
+	const target = takeSlot(steps);
+	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noLinks ? RESOLVE_NO_SYMLINKS : 0);
+	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create }, `find mount point "${path}"`, `${at}/destination`);
+	add(steps, "move_mount", { from, to: target }, what, at);
+	freeSlot(steps, target);
+}
+
+// An image may bring these as a link, to have devices, /proc or /sys made somewhere else (CVE-2026-41579, CVE-2019-19921).
+const mustBePlain = ({ mount }: Parsed): boolean =>
+	mount.type === "proc" || mount.type === "sysfs" || trimmed(mount.destination) === "/dev";
+
+/** Filesystems without a disk: read-only is a matter of the mount alone. */
+const virtualTypes = ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup2", "overlay"];
+
+function addFilesystem(steps: Steps, parsed: Parsed, context: MountContext): void {
+	const { mount, options, at } = parsed;
+	if (mount.type === undefined)
+		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": it has no type`, { at: `${at}/type` });
+	const type = mount.type === "cgroup" ? "cgroup2" : mount.type;
+	const attrs = options.attributes.set | options.recursiveAttributes.set;
+	const words = [`source=${mount.source ?? type}`, ...options.data];
+	if ((attrs & flag.MOUNT_ATTR_RDONLY) !== 0 && !virtualTypes.includes(type)) words.push("ro");
+	const made = takeSlot(steps);
+	add(steps, "fsmount", { out: made, type, options: words, attrs }, nameOf(parsed), at);
+	if (options.propagation !== 0) {
+		add(
+			steps,
+			"mount_setattr",
+			{ slot: made, flags: 0, set: 0, clear: 0, propagation: options.propagation },
+			nameOf(parsed),
+			`${at}/options`,
+		);
+	}
+	attach(steps, context.root, mount.destination, made, createFolder, mustBePlain(parsed), nameOf(parsed), at);
+	freeSlot(steps, made);
+}
+
+function openBind(steps: Steps, { mount, options, at }: Parsed, folder: string): number {
+	if (mount.source === undefined) {
+		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": a bind mount needs a source`, { at: `${at}/source` });
+	}
+	const path = mount.source.startsWith("/") ? mount.source : `${folder}/${mount.source}`;
+	const tree = takeSlot(steps);
+	const flags = flag.OPEN_TREE_CLONE | (options.bind === "rbind" ? flag.AT_RECURSIVE : 0);
+	add(steps, "open_tree", { out: tree, dir: cwd, path, flags }, `open "${path}" for the mount at "${mount.destination}"`, `${at}/source`);
+	return tree;
+}
+
+function addBind(steps: Steps, parsed: Parsed, context: MountContext, opened: number | undefined): void {
+	const { mount, options, at } = parsed;
+	const tree = opened ?? openBind(steps, parsed, context.folder);
+	const whole = options.propagation === 0 || options.propagationRecursive;
+	const propagation = options.propagation === 0 ? flag.MS_PRIVATE : options.propagation;
+	const alter = (flags: number, { set, clear }: flag.MountAttributes, propagate: number): void => {
+		if (set === 0 && clear === 0 && propagate === 0) return;
+		add(steps, "mount_setattr", { slot: tree, flags, set, clear, propagation: propagate }, nameOf(parsed), `${at}/options`);
+	};
+	alter(flag.AT_RECURSIVE, options.recursiveAttributes, whole ? propagation : 0);
+	alter(0, options.attributes, whole ? 0 : propagation);
+	attach(steps, context.root, mount.destination, tree, createLike(tree), mustBePlain(parsed), nameOf(parsed), at);
+	freeSlot(steps, tree);
+}
+
+/**
+ * All v1 hierarchies below a tmpfs, as the host has them. With a cgroup namespace each shows the container's own cgroup as its root;
+ * without one the container's folders are bound, for a whole hierarchy would show, and writable let change, everybody's.
+ */
+function addCgroup1(
+	steps: Steps,
+	parsed: Parsed,
+	context: MountContext,
+	hierarchies: readonly { readonly mountPoint: string; readonly controllers: readonly string[] }[],
+): void {
+	const { mount, options, at } = parsed;
+	const what = nameOf(parsed);
+	const attrs = options.attributes.set | options.recursiveAttributes.set;
+	const own = context.config.linux.namespaces.some((namespace) => namespace.type === "cgroup");
+	const base = takeSlot(steps);
+	const made = takeSlot(steps);
+	add(
+		steps,
+		"fsmount",
+		{ out: base, type: "tmpfs", options: ["source=cgroup", "mode=755"], attrs: attrs & ~flag.MOUNT_ATTR_RDONLY },
+		what,
+		at,
+	);
+	attach(steps, context.root, mount.destination, base, createFolder, false, what, at);
+	for (const hierarchy of hierarchies) {
+		const name = hierarchyName(hierarchy.mountPoint);
+		const folder = own
+			? undefined
+			: cgroupFolders(context.config.linux, context.host.cgroup, context.folder).find((path) =>
+					path.startsWith(`${hierarchy.mountPoint}/`),
+				);
+		if (own)
+			add(
+				steps,
+				"fsmount",
+				{ out: made, type: "cgroup", options: ["source=cgroup", ...hierarchy.controllers], attrs },
+				`mount cgroup "${name}"`,
+				at,
+			);
+		else if (folder === undefined) continue;
+		else {
+			add(steps, "open_tree", { out: made, dir: cwd, path: folder, flags: flag.OPEN_TREE_CLONE }, `open cgroup "${folder}"`, at);
+			add(
+				steps,
+				"mount_setattr",
+				{ slot: made, flags: 0, set: attrs, clear: 0, propagation: flag.MS_PRIVATE },
+				`mount cgroup "${name}"`,
+				at,
+			);
+		}
+		attach(steps, base, name, made, createFolder, true, `mount cgroup "${name}"`, at);
+		for (const alias of name.includes(",") ? hierarchy.controllers : []) {
+			add(steps, "symlinkat", { target: name, dir: base, path: alias }, `link cgroup "${alias}"`, at);
+		}
+	}
+	if ((attrs & flag.MOUNT_ATTR_RDONLY) !== 0) {
+		add(
+			steps,
+			"mount_setattr",
+			{ slot: base, flags: 0, set: flag.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 },
+			`make "${mount.destination}" read-only`,
+			at,
+		);
+	}
+	freeSlot(steps, base);
+	freeSlot(steps, made);
+}
