@@ -62,7 +62,15 @@ long openat2_op(const struct plan_op *op)
 	int dir = slot_fd(op->args[1]);
 	long fd = open_in_root(dir, text_at(op->args[2]), op->args[3], op->args[4]);
 	if (fd == -ENOENT && op->args[5]) {
-		long made = create_in_root(dir, text_at(op->args[2]), op->args[5] == 1);
+		int as_folder = op->args[5] == 1;
+		if (op->args[5] >= 256) { // as the thing in that slot is: a bind mount needs a target of its kind
+			struct stat status;
+			long like = sys(fstat, slot_fd((op->args[5] - 256) % SLOT_COUNT), &status);
+			if (like < 0)
+				return like;
+			as_folder = (status.st_mode & S_IFMT_) == S_IFDIR_;
+		}
+		long made = create_in_root(dir, text_at(op->args[2]), as_folder);
 		if (made < 0)
 			return made;
 		fd = open_in_root(dir, text_at(op->args[2]), op->args[3], op->args[4]);

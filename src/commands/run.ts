@@ -1,0 +1,200 @@
+// `corten run`: image -> bundle -> plan -> launch. The whole way on one page; each step is a stage and none of them knows another. corten
+// itself does nothing in a container: it writes the folder, compiles the plan, and becomes launch.
+
+import { CortenError } from "../base/errors.ts";
+import { type Bundle, createBundle } from "../bundle/bundle.ts";
+import { encodeConfig } from "../bundle/config-encode.ts";
+import type { RunRequest } from "../bundle/request.ts";
+import { findImage, holdStore, readRecord } from "../image/store.ts";
+import { becomeLaunch } from "../launch/spawn.ts";
+import { makeFolder, O_CREAT, O_EXCL, unlink, writeFile } from "../linux/file.ts";
+import { type HostFacts, readHostFacts } from "../linux/host.ts";
+import { readTerminalSize } from "../linux/terminal.ts";
+import { cgroupFolders } from "../plan/cgroup-paths.ts";
+import { compile } from "../plan/compile.ts";
+import { encodePlan } from "../plan/encode.ts";
+import type { Frame } from "../plan/frame.ts";
+import type { ImageRecord } from "../spec/image.ts";
+import { type CreatedContainer, createContainer, discardContainer } from "../supervise/folder.ts";
+import { containerFolder } from "../supervise/layout.ts";
+import { newId } from "../supervise/names.ts";
+import type { ContainerRecord } from "../supervise/record.ts";
+import { type Context, defineCommand } from "./command.ts";
+import { runOptions } from "./run-options.ts";
+import { decodeRunRequest } from "./run-request.ts";
+
+export const command = defineCommand({
+	summary: "run a command in a new container",
+	usage: "[OPTIONS] IMAGE [COMMAND [ARG...]]",
+	options: runOptions,
+	operands: { min: 0, max: Infinity },
+	optionsFirst: true,
+	description: [
+		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]). With --rootfs the root is a folder of the host and there is no IMAGE.",
+		"corten compiles the image and the options into a list of system calls (see corten-plan(1)), and becomes the small program that executes it. The payload is its child; the standard descriptors are the caller's own. Signals are passed on, and corten ends as the payload ended: with its status, or 128 plus the number of the signal that ended it. 125 is a failure of corten, 126 a command that cannot be executed, 127 one that is not there.",
+		"Without --network the container has only a loopback interface (as with --network none): bridges are not there yet.",
+	],
+	examples: [
+		["corten run --rm -it debian bash", "a shell that leaves nothing behind"],
+		["corten run -d --name web -v /srv/www:/www:ro busybox httpd -f -h /www", "a service in the background; see corten logs web"],
+		["corten run --rm oci:./layout:1.0 id", "an image from a folder"],
+	],
+	run: async (context, options, operands) => {
+		const request = decodeRunRequest(options);
+		checkTerminal(request);
+		const reference = request.rootfs === undefined ? operands[0] : undefined;
+		const words = request.rootfs === undefined ? operands.slice(1) : operands;
+		if (request.rootfs === undefined && reference === undefined) {
+			throw new CortenError("invalid-argument", "cannot run without an image", { hint: "see: corten help run" });
+		}
+		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
+		return start(context, { request, host: readHostFactsFor(request), reference, image: held?.image, words });
+	},
+});
+
+/** What a start is made from. */
+export type StartInput = {
+	readonly request: RunRequest;
+	readonly host: HostFacts;
+	/** As the person wrote it; undefined with --rootfs. */
+	readonly reference: string | undefined;
+	readonly image: ImageRecord | undefined;
+	/** The command and its arguments, if given. */
+	readonly words: readonly string[];
+};
+
+/** docker's rule: a terminal is asked for and input attached, so input must be a terminal. */
+function checkTerminal(request: RunRequest): void {
+	if (!request.tty || !request.interactive || request.detach || readTerminalSize(0) !== undefined) return;
+	throw new CortenError("invalid-argument", "cannot attach a terminal: the input is not one", {
+		at: "--tty",
+		hint: "leave out -t when input comes from a pipe or file",
+	});
+}
+
+/** The facts a plan for this request needs. */
+export function readHostFactsFor({ resources }: RunRequest): HostFacts {
+	return readHostFacts({ cpuset: resources.cpu?.cpus !== undefined || resources.cpu?.mems !== undefined });
+}
+
+/** An image whose layers stay while this is held: until container.json names them, or corten ends. */
+export type HeldImage = Disposable & { readonly image: ImageRecord };
+
+/** The image from the store, pulled first where the policy says so. @throws `not-found` with --pull never; else as pullImage */
+export async function obtainImage(
+	context: Context,
+	reference: string,
+	request: Pick<RunRequest, "pull" | "platform" | "quiet">,
+): Promise<HeldImage> {
+	if (request.pull !== "always") {
+		const held = await findHeld(context, () => findImage(context.root, reference, request.platform));
+		if (held !== undefined) return held;
+	}
+	if (request.pull === "never") {
+		throw new CortenError("not-found", `cannot find image "${reference}" in the store`, { hint: `corten pull ${reference}` });
+	}
+	const { pullForRun } = await import("./pull-for-run.ts");
+	const { digest } = await pullForRun(context, reference, request);
+	const held = await findHeld(context, async () => readRecord(context.root, digest));
+	if (held === undefined) throw new CortenError("busy", `cannot use image "${reference}": it was removed right after it was pulled`);
+	return held;
+}
+
+/** Looks with the store held, and keeps the hold only when something is found: a pull needs the store for itself. */
+async function findHeld(context: Context, find: () => Promise<ImageRecord | undefined>): Promise<HeldImage | undefined> {
+	const hold = holdStore(context.root);
+	const release = () => hold?.[Symbol.dispose]();
+	try {
+		const image = await find();
+		if (image !== undefined) return { image, [Symbol.dispose]: release };
+	} catch (error) {
+		release();
+		throw error;
+	}
+	release();
+	return undefined;
+}
+
+/** Makes the container and becomes launch. @throws what the stages throw; nothing is left behind then */
+async function start(context: Context, input: StartInput): Promise<never> {
+	const { request, host, image } = input;
+	const id = newId();
+	const folder = containerFolder(context.root, id);
+	const bundle = createBundle({ id, image, rootfsPath: request.rootfs, operands: input.words, options: request, folder, host });
+	using cidFile = request.cidFile === undefined ? undefined : new CidFile(request.cidFile);
+	const created = createContainer(context.root, context.runroot, describeContainer(input, bundle, id, folder));
+	try {
+		fillFolder(folder, bundle);
+		cidFile?.write(id);
+		const frame = frameOf(context, request, created);
+		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
+		becomeLaunch(encodePlan(plan, { lockFd: created.lockFd.number, json: context.logFormat === "json" }));
+	} catch (error) {
+		await discardContainer(context.root, created);
+		throw error;
+	}
+}
+
+/** `--cidfile`: made before the container, so that a file in the way stops the start; removed again when the start fails. */
+class CidFile implements Disposable {
+	readonly path: string;
+	constructor(path: string) {
+		this.path = path;
+		writeFile(path, "", 0o644, O_CREAT | O_EXCL);
+	}
+	write(id: string): void {
+		writeFile(this.path, id, 0o644, 0);
+	}
+	[Symbol.dispose](): void {
+		unlink(this.path);
+	}
+}
+
+/** What the bundle brought, into the folder: config.json for exec and inspect, the bound files, and the writable layer. */
+function fillFolder(folder: string, bundle: Bundle): void {
+	writeFile(`${folder}/config.json`, encodeConfig(bundle.config));
+	for (const file of bundle.files) writeFile(`${folder}/${file.path}`, file.content, file.mode);
+	if (bundle.rootfs.kind !== "layers" || bundle.rootfs.upper === undefined) return;
+	makeFolder(bundle.rootfs.upper.upperDir, 0o755);
+	makeFolder(bundle.rootfs.upper.workDir);
+}
+
+/** container.json: what later commands must know. */
+function describeContainer({ request, host, reference, image }: StartInput, bundle: Bundle, id: string, folder: string): ContainerRecord {
+	const [path = "", ...args] = bundle.config.process.args;
+	return {
+		id,
+		name: request.name ?? "",
+		created: new Date().toISOString(),
+		image: image === undefined ? null : { reference: reference ?? "", digest: image.digest, configDigest: image.configDigest },
+		layers: image?.layers.map((layer) => layer.path) ?? [],
+		rootfs: request.rootfs ?? null,
+		path,
+		args,
+		labels: bundle.labels,
+		annotations: request.annotations,
+		removeAtEnd: request.remove,
+		terminal: request.tty,
+		openStdin: request.interactive,
+		detached: request.detach,
+		stopSignal: bundle.stopSignal,
+		stopTimeoutSeconds: bundle.stopTimeoutSeconds,
+		cgroups: cgroupFolders(bundle.config.linux, host.cgroup, folder),
+		network: request.network,
+		mounts: bundle.mounts,
+	};
+}
+
+function frameOf(context: Context, request: RunRequest, created: CreatedContainer): Frame {
+	const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
+	return {
+		folder: created.folder,
+		stage: `${context.runroot}/stage`,
+		...(request.detach && { detachMessage: `${created.id}\n` }),
+		output: request.detach ? "log" : "inherit",
+		input: request.interactive && !request.detach ? "inherit" : "null",
+		...(size !== undefined && { terminalSize: size }),
+		...(request.pidFile !== undefined && { pidFile: request.pidFile }),
+		atEnd: request.remove ? { kind: "remove", nameLink: created.nameLink } : { kind: "keep" },
+	};
+}
