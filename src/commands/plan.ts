@@ -7,17 +7,13 @@ import { readText } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
 import { compile } from "../plan/compile.ts";
 import { describePlan, describePlanJson } from "../plan/describe.ts";
-import type { Frame } from "../plan/frame.ts";
 import type { Plan } from "../plan/ops.ts";
 import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { absolutePath } from "./global.ts";
-import { obtainImage, readHostFactsFor } from "./run.ts";
+import { frameOf, obtainImage, readHostFactsFor } from "./run.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
-
-/** Stands for the id that a real start makes up. */
-const placeholderId = "0".repeat(64);
 
 export const command = defineCommand({
 	summary: "print every step that a container's start takes",
@@ -41,7 +37,12 @@ export const command = defineCommand({
 	run: async (context, options, operands) => {
 		const { bundle, format, ...rest } = options;
 		const plan =
-			bundle === undefined ? await planImage(context, rest, operands) : planBundle(context, absolutePath(bundle, () => process.cwd()));
+			bundle === undefined
+				? await planImage(context, rest, operands)
+				: planBundle(
+						context,
+						absolutePath(bundle, () => process.cwd()),
+					);
 		context.print(format === "json" ? `${describePlanJson(plan)}\n` : describePlan(plan));
 		return 0;
 	},
@@ -55,36 +56,40 @@ async function planImage(context: Context, options: Parameters<typeof decodeRunR
 	}
 	using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 	const host = readHostFactsFor(request);
+	const container = placeholder(context, request.name);
 	const { config, rootfs } = createBundle({
-		id: placeholderId,
+		id: container.id,
 		image: held?.image,
 		rootfsPath: request.rootfs,
 		operands: request.rootfs === undefined ? operands.slice(1) : operands,
 		options: request,
-		folder: containerFolder(context.root, placeholderId),
+		folder: container.folder,
 		host,
 	});
-	return compile({ config, rootfs, host, frame: { ...frameOf(context), atEnd: atEnd(context, request.remove, request.name) } });
+	return compile({ config, rootfs, host, frame: frameOf(context, request, container) });
 }
 
 function planBundle(context: Context, folder: string): Plan {
 	const path = `${folder}/config.json`;
 	const config = decodeConfig(readText(path), path);
 	const root = config.root.path;
-	const rootfs = { kind: "folder", path: root.startsWith("/") ? root : `${folder}/${root}` } as const;
-	return compile({ config, rootfs, host: readHostFacts({ cpuset: config.linux.resources?.cpu?.cpus !== undefined }), frame: frameOf(context) });
+	const { cpus, mems } = config.linux.resources?.cpu ?? {};
+	return compile({
+		config,
+		rootfs: { kind: "folder", path: root.startsWith("/") ? root : `${folder}/${root}` },
+		host: readHostFacts({ cpuset: cpus !== undefined || mems !== undefined }),
+		frame: {
+			folder: placeholder(context, undefined).folder,
+			stage: `${context.runroot}/stage`,
+			output: "inherit",
+			input: "inherit",
+			atEnd: { kind: "keep" },
+		},
+	});
 }
 
-function frameOf(context: Context): Frame {
-	return {
-		folder: containerFolder(context.root, placeholderId),
-		stage: `${context.runroot}/stage`,
-		output: "inherit",
-		input: "inherit",
-		atEnd: { kind: "keep" },
-	};
-}
-
-function atEnd(context: Context, remove: boolean, name: string | undefined): Frame["atEnd"] {
-	return remove ? { kind: "remove", nameLink: nameLink(context.root, name ?? "name") } : { kind: "keep" };
+/** Stands for the container that a real start would make; its id is made up there. */
+function placeholder(context: Context, name = "name"): { readonly id: string; readonly folder: string; readonly nameLink: string } {
+	const id = "0".repeat(64);
+	return { id, folder: containerFolder(context.root, id), nameLink: nameLink(context.root, name) };
 }

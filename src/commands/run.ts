@@ -126,7 +126,8 @@ async function start(context: Context, input: StartInput): Promise<never> {
 	try {
 		fillFolder(folder, bundle);
 		cidFile?.write(id);
-		const frame = frameOf(context, request, created);
+		const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
+		const frame = frameOf(context, request, created, size);
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
 		becomeLaunch(encodePlan(plan, { lockFd: created.lockFd.number, json: context.logFormat === "json" }));
 	} catch (error) {
@@ -185,16 +186,21 @@ function describeContainer({ request, host, reference, image }: StartInput, bund
 	};
 }
 
-function frameOf(context: Context, request: RunRequest, created: CreatedContainer): Frame {
-	const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
+/** What surrounds the start: where, watched how, and what is left at its end. */
+export function frameOf(
+	context: Context,
+	request: RunRequest,
+	container: Pick<CreatedContainer, "id" | "folder" | "nameLink">,
+	terminalSize?: Frame["terminalSize"],
+): Frame {
 	return {
-		folder: created.folder,
+		folder: container.folder,
 		stage: `${context.runroot}/stage`,
-		...(request.detach && { detachMessage: `${created.id}\n` }),
+		...(request.detach && { detachMessage: `${container.id}\n` }),
 		output: request.detach ? "log" : "inherit",
 		input: request.interactive && !request.detach ? "inherit" : "null",
-		...(size !== undefined && { terminalSize: size }),
+		...(terminalSize !== undefined && { terminalSize }),
 		...(request.pidFile !== undefined && { pidFile: request.pidFile }),
-		atEnd: request.remove ? { kind: "remove", nameLink: created.nameLink } : { kind: "keep" },
+		atEnd: request.remove ? { kind: "remove", nameLink: container.nameLink } : { kind: "keep" },
 	};
 }

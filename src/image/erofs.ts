@@ -133,11 +133,14 @@ function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array
 		block += Math.ceil(place.size / blockBytes);
 	}
 	if (block >= nullBlock) throw new CortenError("invalid-spec", "cannot write layer: it is larger than 16 TiB");
+	const encodedBytes = new Uint8Array(inodeBytes);
+	const encoded = new DataView(encodedBytes.buffer);
 	let chunked = false;
 	for (const place of area.places) {
 		const { inode, xattrs } = place;
 		file.seek(start + place.offset);
-		file.write(encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs) }));
+		encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs) }, encoded);
+		file.write(encodedBytes);
 		if (xattrs.size > 0) file.write(encodeXattrs(xattrs));
 		if (place.layout === layouts.inline) for (const part of contentOf(place, area)) file.write(part);
 		if (inode.data.kind !== "chunks") continue;

@@ -5,7 +5,7 @@
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { CortenError } from "../base/errors.ts";
 
-const chunkBytes = 256 << 10;
+const chunkBytes = 512 << 10;
 
 function startsWith(head: Uint8Array, ...magic: number[]): boolean {
 	return magic.every((byte, i) => head[i] === byte);
@@ -38,7 +38,7 @@ async function* withHead(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 export type Inflated = { readonly chunks: AsyncIterable<Uint8Array>; compressedBytes(): number };
 
 /**
- * Inflates a stream. Chunks are at most 256 KiB when it was compressed.
+ * Inflates a stream. Chunks are at most 512 KiB when it was compressed.
  * @throws (from the iteration) `integrity` for a corrupt or truncated gzip or zstd stream; what the source throws, as it is
  */
 export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
@@ -59,8 +59,8 @@ export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
 		}
 		let sourceError: { readonly error: unknown } | undefined;
 		// One pair of listeners for all waits: a listener a chunk would pile up.
-		let wake = () => {};
-		decompressor.on("drain", () => wake()).on("close", () => wake());
+		let wake: (() => void) | undefined;
+		decompressor.on("drain", () => wake?.()).on("close", () => wake?.());
 		const write = (chunk: Uint8Array) =>
 			decompressor.write(chunk) || decompressor.destroyed
 				? undefined

@@ -1,11 +1,11 @@
 // The last step of corten: become launch. The program and the plan go into sealed memfds, so that neither can be changed any more, not
 // even by a container that gets hold of launch's own executable (CVE-2019-5736), and nothing is left in a file system.
 
+import { ptr } from "bun:ffi";
 import { CortenError } from "../base/errors.ts";
 import { AT_FDCWD, Fd, O_CLOEXEC, O_RDONLY, readFd, writeFd } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
-import { ptr } from "bun:ffi";
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
