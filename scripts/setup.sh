@@ -42,6 +42,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	install() { apt-get install -y -q --no-install-recommends "${missing[@]}"; }
+	# A machine that never fetched the lists fetches them first; one with old lists when they turn out to be too old.
+	compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt-get update -q
 	install || { apt-get update -q && install; }
 	# nor at the next boot
 	if command -v systemctl >/dev/null 2>&1; then
