@@ -30,6 +30,7 @@ function entry<T extends OptionTable>(
 
 /** name -> command. Every command file exports `command`. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+	run: entry("containers", () => import("./run.ts"), 125),
 	ps: entry("containers", () => import("./ps.ts")),
 	stop: entry("containers", () => import("./stop.ts")),
 	kill: entry("containers", () => import("./kill.ts")),

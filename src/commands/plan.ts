@@ -41,7 +41,7 @@ export const command = defineCommand({
 				? await planImage(context, rest, operands)
 				: planBundle(
 						context,
-						absolutePath(bundle, () => process.cwd()),
+						absolutePath("--bundle", bundle),
 					);
 		context.print(format === "json" ? `${describePlanJson(plan)}\n` : describePlan(plan));
 		return 0;
