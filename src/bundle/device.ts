@@ -43,7 +43,10 @@ export function parseDeviceRule(text: string, at = "--device-cgroup-rule"): Devi
 	return { allow: true, type, ...numbers, access };
 }
 
-/** What a container may use without being asked: docker's list and what runc adds to it (making nodes, its own terminals). */
+/**
+ * What a container may use without being asked: docker's list and what runc adds to it (making nodes, its own terminals). docker's
+ * denial of fuse is left out: nothing above it allows fuse, and v1 cgroups cannot take a node out of "make any node".
+ */
 export function defaultDeviceRules(): DeviceRule[] {
 	const node = (major: number, minor: number): DeviceRule => ({ allow: true, type: "c", major, minor, access: "rwm" });
 	return [
@@ -60,7 +63,6 @@ export function defaultDeviceRules(): DeviceRule[] {
 		node(5, 1), // console
 		node(5, 2), // ptmx
 		{ allow: true, type: "c", major: 136, access: "rwm" }, // pts/*
-		{ allow: false, type: "c", major: 10, minor: 229, access: "rwm" }, // fuse
 	];
 }
 
