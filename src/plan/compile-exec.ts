@@ -1,0 +1,81 @@
+// A further process in a running container: it joins the container's namespaces and cgroups and then becomes what a container's first
+// process becomes, by the same ops.
+
+import { O_DIRECTORY, O_PATH, O_RDONLY } from "../linux/file.ts";
+import type { HostFacts } from "../linux/host.ts";
+import type { NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
+import { joinCgroup1 } from "./cgroup1.ts";
+import { defaultUmask } from "./compile.ts";
+import { addCredentials } from "./credentials.ts";
+import { addDetach, addStart } from "./ends.ts";
+import type { Frame } from "./frame.ts";
+import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
+import { cwd, type Plan } from "./ops.ts";
+import { addExecve, addLimits, addOomScore, connect, openOutput } from "./process.ts";
+import { add, startSteps, takeSlot } from "./steps.ts";
+
+/** All that an exec depends on. */
+export type CompileExecInput = {
+	/** The container's first process, as its pid file says. */
+	readonly pid: number;
+	readonly startTime: bigint;
+	readonly process: Process;
+	readonly seccomp?: Seccomp;
+	/** The container's own namespaces: those that its config.json names. */
+	readonly namespaces: readonly NamespaceType[];
+	/** The container's cgroups, see `cgroupFolders`. */
+	readonly cgroups: readonly string[];
+	readonly frame: Pick<Frame, "output" | "input" | "detachMessage" | "terminalSize" | "pidFile"> & { readonly logFile?: string };
+	readonly host: HostFacts;
+};
+
+const PR_SET_DUMPABLE = 4;
+
+/**
+ * Compiles an exec.
+ * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
+ */
+export function compileExec(input: CompileExecInput): Plan {
+	const { process, frame, host, cgroups } = input;
+	const steps = startSteps();
+
+	// The host's side.
+	addDetach(steps, frame);
+	const container = takeSlot(steps);
+	add(steps, "pidfd_open", { out: container, pid: input.pid, startTime: input.startTime }, `find the container's process ${input.pid}`);
+	const output = openOutput(steps, frame, frame.logFile ?? "/dev/null", process.terminal);
+	let cgroup = cwd;
+	const unified = host.cgroup.version === 2 ? cgroups[0] : undefined;
+	if (unified !== undefined) {
+		cgroup = takeSlot(steps);
+		add(steps, "openat", { out: cgroup, dir: cwd, path: unified, flags: O_RDONLY | O_DIRECTORY, mode: 0 }, `open cgroup "${unified}"`);
+	}
+	let flags = 0;
+	for (const type of input.namespaces) flags |= namespaceFlag(type);
+	if ((flags & CLONE_NEWPID) !== 0) add(steps, "setns", { slot: container, flags: CLONE_NEWPID }, "join the container's pid namespace");
+	const fork = steps.ops.length;
+	add(steps, "clone3", { flags: 0, cgroup, parent: 0 }, "make the new process");
+
+	// The new process. From here the container's processes can see it; they must not read what it holds (CVE-2016-9962).
+	add(steps, "prctl", { option: PR_SET_DUMPABLE, arg2: 0, arg3: 0 }, "hide the new process's memory");
+	add(steps, "setsid", {}, "make a session");
+	addOomScore(steps, process);
+	if (host.cgroup.version === 1) for (const path of cgroups) joinCgroup1(steps, path);
+	// All at once: setns of a pidfd joins every namespace or none.
+	add(steps, "setns", { slot: container, flags: flags & ~CLONE_NEWPID }, "join the container's namespaces");
+	add(steps, "keyctl", {}, "make a session keyring");
+	const root = takeSlot(steps);
+	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");
+	connect(steps, process, frame, output, root, false);
+	add(steps, "chdir", { path: process.cwd, create: 0 }, `enter "${process.cwd}"`, "/process/cwd");
+	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
+	add(steps, "close_range", { first: 3 }, "mark open files to close");
+	addLimits(steps, process, host);
+	addCredentials(steps, process, input.seccomp, host);
+	addExecve(steps, process);
+
+	// The parent's side. Nothing is removed at the end: all of it is the container's.
+	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };
+	addStart(steps, { frame, output, terminal: process.terminal, cgroups });
+	return { ops: steps.ops };
+}

@@ -1,0 +1,97 @@
+// The plan stage: config.json, rootfs recipe, frame and host facts become one list of ops. Pure and deterministic: the same input gives
+// the same plan, byte for byte. This file is the order of things; each section of config.json has its own file.
+
+import type { HostFacts } from "../linux/host.ts";
+import * as flag from "../linux/mount-flags.ts";
+import type { RootfsRecipe } from "../spec/rootfs.ts";
+import type { Config } from "../spec/runtime.ts";
+import { cgroupFolders } from "./cgroup-paths.ts";
+import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
+import { addCgroup2 } from "./cgroup2.ts";
+import { addCredentials } from "./credentials.ts";
+import { addDevices } from "./devices.ts";
+import { addDetach, addEnd, addStart, type Watch } from "./ends.ts";
+import type { Frame } from "./frame.ts";
+import { addMounts, openSharedBinds } from "./mounts.ts";
+import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
+import { cwd, type Plan } from "./ops.ts";
+import { addPaths, addSysctls } from "./paths.ts";
+import { addExecve, addLimits, addOomScore, connect, openOutput } from "./process.ts";
+import { propagationOf } from "./propagation.ts";
+import { addRootfs } from "./rootfs.ts";
+import { add, startSteps } from "./steps.ts";
+
+/** All that a container's start depends on. */
+export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
+
+/** What a container's files are made with unless config.json says otherwise. */
+export const defaultUmask = 0o022;
+
+/**
+ * Compiles the start of a container.
+ * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
+ */
+export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
+	const steps = startSteps();
+	const { linux, process } = config;
+
+	// The host's side.
+	addDetach(steps, frame);
+	let cgroup = cwd;
+	if (host.cgroup.version === 1) addCgroups1(steps, linux, host, host.cgroup.hierarchies, frame.folder);
+	else cgroup = addCgroup2(steps, linux, host.cgroup.mountPoint, frame.folder);
+	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
+	const { clone, joins, newCgroup } = openNamespaces(steps, config);
+	joinNamespaces(steps, joins, CLONE_NEWPID); // holds for children, not for the caller itself
+	const fork = steps.ops.length;
+	add(steps, "clone3", { flags: clone, cgroup, parent: 0 }, "make the new process", "/linux/namespaces");
+
+	// The new process, still on the host's root filesystem.
+	add(steps, "setsid", {}, "make a session");
+	addOomScore(steps, process);
+	if (host.cgroup.version === 1) joinCgroups1(steps, config, host, frame.folder);
+	// After the cgroups are joined, or the namespace's root would be the caller's cgroup.
+	if (newCgroup) add(steps, "unshare", { flags: CLONE_NEWCGROUP }, "make a cgroup namespace", "/linux/namespaces");
+	joinNamespaces(steps, joins, ~CLONE_NEWPID);
+	setUpNamespaces(steps, config);
+	add(steps, "keyctl", {}, "make a session keyring");
+
+	// The root filesystem. First no mount made here may reach the host.
+	const opened = openSharedBinds(steps, config, frame.folder);
+	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
+	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
+	const root = addRootfs(steps, rootfs, frame, host);
+	addMounts(steps, { root: root.root, config, host, folder: frame.folder, opened });
+	addDevices(steps, config, root.root);
+	connect(steps, process, frame, output, root.root, true);
+	addSysctls(steps, config);
+	addPaths(steps, config, root);
+	add(steps, "pivot_root", { slot: root.root }, "change the root", "/root");
+	const propagation = propagationOf(linux.rootfsPropagation);
+	if (propagation !== undefined) {
+		// Only now: the kernel does not pivot to a shared root.
+		const args = { slot: root.root, flags: propagation.recursive ? flag.AT_RECURSIVE : 0, set: 0, clear: 0, propagation: propagation.bit };
+		add(steps, "mount_setattr", args, `make the root filesystem "${linux.rootfsPropagation}"`, "/linux/rootfsPropagation");
+	}
+
+	// The payload.
+	add(steps, "chdir", { path: process.cwd, create: 1 }, `enter "${process.cwd}"`, "/process/cwd");
+	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
+	add(steps, "close_range", { first: 3 }, "mark open files to close");
+	addLimits(steps, process, host);
+	addCredentials(steps, process, linux.seccomp, host);
+	addExecve(steps, process);
+
+	// The parent's side.
+	const watch: Watch = { frame, output, terminal: process.terminal, cgroups: cgroupFolders(linux, host.cgroup, frame.folder) };
+	steps.ops[fork] = {
+		op: "clone3",
+		args: { flags: clone, cgroup, parent: steps.ops.length },
+		flags: 0,
+		what: "make the new process",
+		at: "/linux/namespaces",
+	};
+	addStart(steps, watch);
+	addEnd(steps, frame, watch.cgroups);
+	return { ops: steps.ops };
+}

@@ -1,0 +1,59 @@
+// What surrounds the new process: detaching before it, and the parent's side after it, up to what is removed at the end.
+
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../linux/file.ts";
+import type { Frame } from "./frame.ts";
+import { cwd, opFlags } from "./ops.ts";
+import { closeEnds, type Output } from "./process.ts";
+import { add, type Steps, takeSlot } from "./steps.ts";
+
+/** What the parent does while the container lives. */
+export type Watch = {
+	readonly frame: Pick<Frame, "input" | "pidFile" | "detachMessage" | "output"> & { readonly folder?: string };
+	readonly output: Output;
+	readonly terminal: boolean;
+	readonly cgroups: readonly string[];
+};
+
+/** First of all, so that whatever is opened belongs to the process that stays. */
+export function addDetach(steps: Steps, frame: Pick<Frame, "detachMessage">): void {
+	if (frame.detachMessage !== undefined) add(steps, "detach", { message: frame.detachMessage }, "detach");
+}
+
+/** From the prepared process to its end. */
+export function addStart(steps: Steps, { frame, output, terminal }: Watch): void {
+	closeEnds(steps, output);
+	add(steps, "wait", {}, "wait for the new process");
+	if (frame.folder !== undefined) {
+		const folder = takeSlot(steps);
+		add(
+			steps,
+			"openat",
+			{ out: folder, dir: cwd, path: frame.folder, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, mode: 0 },
+			`open "${frame.folder}"`,
+		);
+		add(steps, "pidfile", { dir: folder, path: "pid", plain: 0 }, `write "${frame.folder}/pid"`);
+	}
+	if (frame.pidFile !== undefined)
+		add(steps, "pidfile", { dir: cwd, path: frame.pidFile, plain: 1 }, `write "${frame.pidFile}"`, "--pidfile");
+	add(steps, "go", {}, "start the new process");
+	const served = terminal && frame.detachMessage === undefined && frame.output === "inherit";
+	const { log, stdout, stderr } = output;
+	add(
+		steps,
+		"supervise",
+		{ log, stdout, stderr, terminal: served ? 1 : 0, input: frame.input === "inherit" ? 1 : 0 },
+		"wait for the container's end",
+	);
+}
+
+/** The exit file and what is removed. The exit file is written first: from then on everybody sees that the container ended. */
+export function addEnd(steps: Steps, frame: Frame, cgroups: readonly string[]): void {
+	const keep = frame.atEnd.kind === "keep";
+	if (keep) add(steps, "exitfile", { dir: cwd, path: `${frame.folder}/exit` }, `write "${frame.folder}/exit"`);
+	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`);
+	if (frame.atEnd.kind === "keep") return;
+	add(steps, "rmtree", { dir: cwd, path: frame.folder }, `remove "${frame.folder}"`);
+	const { nameLink } = frame.atEnd;
+	// After the folder: until it is gone the name is taken.
+	add(steps, "unlinkat", { dir: cwd, path: nameLink, flags: 0 }, `remove "${nameLink}"`, "", opFlags.absentOk);
+}

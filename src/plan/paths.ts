@@ -1,0 +1,105 @@
+// What the container must not see or change: masked and read-only paths, the root itself, and the sysctls of its namespaces.
+// @see runtime-spec config-linux.md#masked-paths, #readonly-paths, #sysctl; config.md#root
+
+import { CortenError } from "../base/errors.ts";
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
+import * as flag from "../linux/mount-flags.ts";
+import type { Config, NamespaceType } from "../spec/runtime.ts";
+import { addEmptyFolder, type Root } from "./rootfs.ts";
+import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
+
+/** Hides masked paths and makes read-only ones so, then the root, after which no mount point can be made any more. */
+export function addPaths(steps: Steps, config: Config, { root, stage }: Root): void {
+	const { maskedPaths, readonlyPaths } = config.linux;
+	if (maskedPaths.length > 0) {
+		const nullDevice = takeSlot(steps);
+		const emptyFolder = addEmptyFolder(steps, stage);
+		const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+		add(
+			steps,
+			"openat2",
+			{ out: nullDevice, dir: root, path: "/dev/null", flags: O_PATH, resolve, create: 0 },
+			'open "/dev/null" in the root filesystem',
+			"/linux/maskedPaths",
+		);
+		for (const [index, path] of maskedPaths.entries()) {
+			add(steps, "mask", { root, path, nullDevice, emptyFolder }, `mask "${path}"`, `/linux/maskedPaths/${index}`);
+		}
+		freeSlot(steps, nullDevice);
+		freeSlot(steps, emptyFolder);
+	}
+	for (const [index, path] of readonlyPaths.entries()) {
+		add(steps, "readonly", { root, path }, `make "${path}" read-only`, `/linux/readonlyPaths/${index}`);
+	}
+	if (!config.root.readonly) return;
+	const args = { slot: root, flags: 0, set: flag.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
+	add(steps, "mount_setattr", args, "make the root filesystem read-only", "/root/readonly");
+}
+
+/** Sysctls that belong to a namespace, by exact name or by prefix (with its dot). */
+const namespaced: readonly (readonly [type: NamespaceType, names: readonly string[]])[] = [
+	["network", ["net."]],
+	[
+		"ipc",
+		[
+			"fs.mqueue.",
+			"kernel.msgmax",
+			"kernel.msgmnb",
+			"kernel.msgmni",
+			"kernel.sem",
+			"kernel.shmall",
+			"kernel.shmmax",
+			"kernel.shmmni",
+			"kernel.shm_rmid_forced",
+		],
+	],
+	["uts", ["kernel.domainname"]],
+];
+
+/**
+ * Sets sysctls through a proc mount of the new process's own, which nothing in the container can have prepared (CVE-2025-52881).
+ * @throws `invalid-spec` for one that is not a new namespace's: it would be the host's
+ */
+export function addSysctls(steps: Steps, config: Config): void {
+	const entries = Object.entries(config.linux.sysctl ?? {});
+	if (entries.length === 0) return;
+	const proc = takeSlot(steps);
+	add(
+		steps,
+		"fsmount",
+		{ out: proc, type: "proc", options: [], attrs: flag.MOUNT_ATTR_NOSUID | flag.MOUNT_ATTR_NODEV | flag.MOUNT_ATTR_NOEXEC },
+		'mount "proc" for sysctls',
+		"/linux/sysctl",
+	);
+	for (const [given, value] of entries) {
+		const at = `/linux/sysctl/${given.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+		const path = sysctlPath(given);
+		const name = path.replaceAll("/", ".");
+		const type = namespaced.find(([, names]) =>
+			names.some((known) => (known.endsWith(".") ? name.startsWith(known) : name === known)),
+		)?.[0];
+		const own = type !== undefined && config.linux.namespaces.some((namespace) => namespace.type === type);
+		if (!own || path.split("/").some((part) => part === "" || part === "." || part === "..")) {
+			throw new CortenError("invalid-spec", `cannot set sysctl "${given}": it is not one of the container's namespaces`, { at });
+		}
+		add(
+			steps,
+			"write",
+			{ dir: proc, path: `sys/${path}`, data: new TextEncoder().encode(value), flags: 0 },
+			`set sysctl "${given}" to "${value}"`,
+			at,
+		);
+	}
+	freeSlot(steps, proc);
+}
+
+/** sysctl(8): whichever of . and / comes first separates, the other is part of a name (net.ipv4.conf.eth0/1.forwarding). */
+function sysctlPath(name: string): string {
+	const dot = name.indexOf(".");
+	const slash = name.indexOf("/");
+	if (slash >= 0 && (dot < 0 || slash < dot)) return name;
+	return name
+		.split(".")
+		.map((part) => part.replaceAll("/", "."))
+		.join("/");
+}
