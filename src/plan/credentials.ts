@@ -46,8 +46,9 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 	const at = "/process/capabilities";
 	const sets = process.capabilities ?? none;
 	const bits = (key: keyof CapabilitySets): bigint => capabilityBits(sets[key], host, `${at}/${key}`);
+	const keep = bits("bounding");
 	const final = { effective: bits("effective"), permitted: bits("permitted"), inheritable: bits("inheritable"), ambient: bits("ambient") };
-	add(steps, "capbset", { keep: bits("bounding") }, "drop capabilities from the bounding set", `${at}/bounding`);
+	add(steps, "capbset", { keep }, "drop capabilities from the bounding set", `${at}/bounding`);
 	addIds(steps, process);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };
 	const setCapabilities = (): void => add(steps, "capset", final, "set capabilities", at);

@@ -1,0 +1,219 @@
+// Golden plans: golden/minimal.txt is the smallest container; each other file is what one changed key changes in it, as a diff.
+// UPDATE_GOLDEN=1 writes them anew.
+
+import { expect, test } from "bun:test";
+import type { Config } from "../spec/runtime.ts";
+import { defaultSeccomp } from "../spec/seccomp-default.ts";
+import { type CompileInput, compile } from "./compile.ts";
+import { compileExec } from "./compile-exec.ts";
+import { decodePlan } from "./decode.ts";
+import { describePlan, describePlanData } from "./describe.ts";
+import { encodePlan } from "./encode.ts";
+import { hybridHost, minimalConfig, minimalHost, minimalInput } from "./minimal.ts";
+import { difference } from "./minimal-difference.ts";
+import type { Plan } from "./ops.ts";
+
+const config = (change: Partial<Config>): Partial<CompileInput> => ({ config: { ...minimalConfig, ...change } });
+const linux = (change: Partial<Config["linux"]>): Partial<CompileInput> => config({ linux: { ...minimalConfig.linux, ...change } });
+const process_ = (change: Partial<Config["process"]>): Partial<CompileInput> =>
+	config({ process: { ...minimalConfig.process, ...change } });
+const frame = (change: Partial<CompileInput["frame"]>): Partial<CompileInput> => ({ frame: { ...minimalInput.frame, ...change } });
+const mount = (...mounts: Config["mounts"]): Partial<CompileInput> => config({ mounts });
+const resources: NonNullable<Config["linux"]["resources"]> = {
+	devices: [
+		{ allow: false, access: "rwm" },
+		{ allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
+		{ allow: false, type: "c", major: 10, minor: 229, access: "rwm" },
+		{ allow: true, type: "b", access: "m" },
+	],
+	memory: { limit: 67108864n, reservation: 33554432n, swap: 134217728n },
+	cpu: { shares: 1024n, quota: 50000n, period: 100000n, cpus: "0", mems: "0" },
+	pids: { limit: 2048n },
+};
+const allNamespaces = (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const).map((type) => ({ type }));
+const cgroupMount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev"] };
+const sets = (names: string[], ambient: string[] = []): Config["process"]["capabilities"] => ({
+	bounding: names,
+	effective: names,
+	permitted: names,
+	inheritable: ambient,
+	ambient,
+});
+
+/** golden file -> what is changed */
+const cases: Readonly<Record<string, Partial<CompileInput>>> = {
+	"namespaces-all": linux({ namespaces: allNamespaces }),
+	"namespaces-joined": linux({
+		namespaces: [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }, { type: "network", path: "/run/netns/a" }],
+	}),
+	hostname: config({ hostname: "box", domainname: "example", linux: { ...minimalConfig.linux, namespaces: allNamespaces } }),
+	"mount-proc": mount({ destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] }),
+	"mount-dev-tmpfs": mount({
+		destination: "/dev",
+		type: "tmpfs",
+		source: "tmpfs",
+		options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+	}),
+	"mount-bind-read-only": mount({ destination: "/data", type: "bind", source: "/srv/data", options: ["rbind", "rprivate", "ro"] }),
+	"mount-bind-recursively-read-only": mount({
+		destination: "/data",
+		type: "bind",
+		source: "/srv/data",
+		options: ["rbind", "rro", "rnosuid"],
+	}),
+	"mount-bind-shared": { ...mount({ destination: "/data", source: "/srv/data", options: ["rbind", "rshared"] }) },
+	"mount-bind-slave": mount({ destination: "/data", source: "/srv/data", options: ["bind", "slave", "noatime"] }),
+	"mount-bind-dev": mount({ destination: "/dev", source: "/dev", options: ["rbind"] }),
+	"mount-cgroup": mount(cgroupMount),
+	"mount-cgroup-v1": {
+		...config({ mounts: [cgroupMount], linux: { ...minimalConfig.linux, namespaces: allNamespaces } }),
+		host: hybridHost,
+	},
+	"mount-cgroup-v1-host-namespace": { ...mount(cgroupMount), host: hybridHost },
+	"cgroup-v1": { host: hybridHost },
+	"resources-v1": { ...linux({ resources }), host: hybridHost },
+	"resources-v2": linux({ resources }),
+	"resources-unified": linux({ cgroupsPath: "/a/b", resources: { unified: { "memory.high": "1048576", "io.max": "8:0 rbps=1" } } }),
+	"rootfs-folder": { rootfs: { kind: "folder", path: "/srv/root" } },
+	"rootfs-loop": { host: { ...minimalHost, kernel: [6, 1], erofsFromFile: false } },
+	"rootfs-layers": {
+		rootfs: {
+			kind: "layers",
+			layers: [
+				{ kind: "folder", path: "/layers/lowest" },
+				{ kind: "folder", path: "/layers/middle" },
+				{ kind: "erofs", path: "/layers/top.erofs" },
+			],
+		},
+	},
+	"rootfs-scratch": { rootfs: { kind: "layers", layers: [] } },
+	"rootfs-read-only": config({ root: { path: "rootfs", readonly: true } }),
+	"rootfs-propagation": linux({ rootfsPropagation: "rshared" }),
+	"paths-masked": linux({ maskedPaths: ["/proc/kcore", "/proc/acpi"] }),
+	"paths-read-only": linux({ readonlyPaths: ["/proc/sys"] }),
+	devices: linux({
+		devices: [
+			{ type: "c", path: "/dev/net/tun", major: 10, minor: 200, fileMode: 0o600, uid: 5, gid: 6 },
+			{ type: "c", path: "/dev/zero", major: 1, minor: 5, fileMode: 0o444 },
+		],
+	}),
+	sysctl: linux({
+		namespaces: allNamespaces,
+		sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "8192", "net/ipv4/conf/eth0.1/forwarding": "1" },
+	}),
+	terminal: process_({ terminal: true, consoleSize: { height: 24, width: 80 } }),
+	"user-seccomp": config({
+		process: { ...minimalConfig.process, user: { uid: 1000, gid: 1000, umask: 0o77, additionalGids: [1000, 10] } },
+		linux: { ...minimalConfig.linux, seccomp: defaultSeccomp(["CAP_SYS_CHROOT"]) },
+	}),
+	seccomp: linux({ seccomp: defaultSeccomp(["CAP_SYS_CHROOT"]) }),
+	"no-new-privileges": config({
+		process: { ...minimalConfig.process, noNewPrivileges: true },
+		linux: { ...minimalConfig.linux, seccomp: defaultSeccomp([]) },
+	}),
+	capabilities: process_({ capabilities: sets(["CAP_KILL", "CAP_CHOWN", "CAP_NET_BIND_SERVICE"], ["CAP_KILL"]) }),
+	rlimits: process_({
+		rlimits: [
+			{ type: "RLIMIT_NOFILE", soft: 64n, hard: 128n },
+			{ type: "RLIMIT_CORE", soft: 0n, hard: 0xffff_ffff_ffff_ffffn },
+		],
+	}),
+	"oom-score": process_({ oomScoreAdj: -500 }),
+	"args-by-path": process_({ args: ["sh", "-c", "true"], env: ["A=1", "PATH=/a:/b/::/c"] }),
+	"args-without-path": process_({ args: ["sh"], env: [] }),
+	cwd: process_({ cwd: "/work" }),
+	detached: frame({ detachMessage: "c1\n", output: "log", input: "null" }),
+	"detached-terminal": { ...process_({ terminal: true }), ...frame({ detachMessage: "c1\n", output: "log", input: "null" }) },
+	removed: frame({ atEnd: { kind: "remove", nameLink: "/var/lib/corten/names/n" }, pidFile: "/tmp/pid" }),
+};
+
+async function expectGolden(name: string, text: string): Promise<void> {
+	const file = Bun.file(new URL(`golden/${name}.txt`, import.meta.url));
+	if (Bun.env.UPDATE_GOLDEN === "1") await Bun.write(file, text);
+	expect(text).toBe(await file.text());
+}
+
+function roundTrip(plan: Plan): void {
+	const bytes = encodePlan(plan, { json: true, lockFd: 7 });
+	const decoded = decodePlan(bytes);
+	expect(decoded).toMatchObject({ json: true, lockFd: 7 });
+	expect(describePlan(decoded.plan)).toBe(describePlan(plan));
+	expect(encodePlan(decoded.plan, { json: true, lockFd: 7 })).toEqual(bytes);
+}
+
+const minimal = describePlan(compile(minimalInput));
+
+test("the minimal plan is the one in golden/minimal.txt", async () => {
+	await expectGolden("minimal", minimal);
+	roundTrip(compile(minimalInput));
+});
+
+for (const [name, change] of Object.entries(cases)) {
+	test(`the plan changes as golden/${name}.txt says`, async () => {
+		const plan = compile({ ...minimalInput, ...change });
+		await expectGolden(name, difference(minimal, describePlan(plan)));
+		roundTrip(plan);
+	});
+}
+
+test("an exec's plan is the one in golden/exec.txt", async () => {
+	const plan = compileExec({
+		pid: 4711,
+		startTime: 99n,
+		process: minimalConfig.process,
+		namespaces: ["mount", "pid", "uts", "ipc", "network", "cgroup"],
+		cgroups: ["/sys/fs/cgroup/corten-c1"],
+		frame: { output: "inherit", input: "null" },
+		host: minimalHost,
+	});
+	await expectGolden("exec", describePlan(plan));
+	roundTrip(plan);
+});
+
+test("the same input gives the same bytes", () => {
+	const input = { ...minimalInput, ...linux({ resources, seccomp: defaultSeccomp([]), maskedPaths: ["/proc/kcore"] }) };
+	expect(encodePlan(compile(structuredClone(input)), { json: false })).toEqual(encodePlan(compile(input), { json: false }));
+});
+
+test("a plan as data has every op with its place", () => {
+	const data = describePlanData(compile({ ...minimalInput, ...frame({ detachMessage: "x" }) }));
+	expect(data[0]).toEqual({ index: 1, section: "host", op: "detach", args: { message: "x" }, flags: [], what: "detach", at: "" });
+	expect(new Set(data.map((op) => op.section))).toEqual(new Set(["host", "container", "parent"]));
+	JSON.stringify(data);
+});
+
+const refused: Readonly<Record<string, Partial<CompileInput>>> = {
+	"unsupported /linux/namespaces/1": linux({ namespaces: [{ type: "mount" }, { type: "user" }] }),
+	"unsupported /linux/namespaces": linux({ namespaces: [{ type: "pid" }] }),
+	"invalid-spec /linux/namespaces/1": linux({ namespaces: [{ type: "mount" }, { type: "mount" }] }),
+	"invalid-spec /hostname": config({ hostname: "x" }),
+	"invalid-spec /process/args": process_({ args: [] }),
+	"invalid-spec /process/user/uid": process_({ user: { uid: 4294967295, gid: 0, additionalGids: [] } }),
+	"invalid-spec /process/capabilities/bounding/0": process_({ capabilities: sets(["CAP_FLY"]) }),
+	"invalid-spec /process/rlimits/0": process_({ rlimits: [{ type: "RLIMIT_SLEEP", soft: 0n, hard: 0n }] }),
+	"invalid-spec /linux/sysctl/kernel.hostname": linux({ sysctl: { "kernel.hostname": "x" } }),
+	"invalid-spec /linux/sysctl/net.ipv4.ip_forward": linux({ sysctl: { "net.ipv4.ip_forward": "1" } }),
+	"invalid-spec /linux/sysctl/net~1..~1kernel~1panic": linux({ namespaces: allNamespaces, sysctl: { "net/../kernel/panic": "1" } }),
+	"invalid-spec /linux/cgroupsPath": linux({ cgroupsPath: "/a/../../b" }),
+	"unsupported /linux/cgroupsPath": linux({ cgroupsPath: "system.slice:corten:c1" }),
+	"unsupported /linux/resources/unified": { ...linux({ resources: { unified: { "memory.high": "1" } } }), host: hybridHost },
+	"invalid-spec /linux/rootfsPropagation": linux({ rootfsPropagation: "sideways" }),
+	"invalid-spec /mounts/0/destination": mount({ destination: "data", source: "/srv", options: ["bind"] }),
+	"invalid-spec /mounts/0/source": mount({ destination: "/data", options: ["bind"] }),
+	"invalid-spec /mounts/0/type": mount({ destination: "/data" }),
+	"unsupported /mounts/0/options": mount({ destination: "/data", type: "tmpfs", options: ["tmpcopyup"] }),
+	"invalid-spec /linux/resources/devices/0": linux({ resources: { devices: [{ allow: true, type: "q" }] } }),
+	"invalid-spec /linux/devices/0": linux({ devices: [{ type: "c", path: "/dev/x" }] }),
+};
+
+for (const [expected, change] of Object.entries(refused)) {
+	test(`what cannot be is refused as ${expected}`, () => {
+		let refusal: unknown;
+		try {
+			compile({ ...minimalInput, ...change });
+		} catch (error) {
+			refusal = `${(error as { code: string }).code} ${(error as { at: string }).at}`;
+		}
+		expect(refusal).toBe(expected);
+	});
+}

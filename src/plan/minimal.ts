@@ -1,0 +1,71 @@
+// The smallest input of each kind, for tests: what a test changes in it is all that its expectation is about.
+
+import type { HostFacts } from "../linux/host.ts";
+import type { Config } from "../spec/runtime.ts";
+import type { CompileInput } from "./compile.ts";
+
+/** A machine with cgroup v2 and Linux 6.12. */
+export const minimalHost: HostFacts = {
+	kernel: [6, 12],
+	lastCapability: 40,
+	cgroup: { version: 2, mountPoint: "/sys/fs/cgroup" },
+	cpus: 2,
+	erofsFromFile: true,
+	openFiles: { soft: 1024n, hard: 524288n },
+	capabilities: (1n << 41n) - 1n,
+};
+
+/** A machine with cgroup v1, cpu and cpuacct in one hierarchy. */
+export const hybridHost: HostFacts = {
+	...minimalHost,
+	kernel: [6, 1],
+	erofsFromFile: false,
+	cgroup: {
+		version: 1,
+		hierarchies: [
+			{ mountPoint: "/sys/fs/cgroup/cpu,cpuacct", controllers: ["cpu", "cpuacct"] },
+			{ mountPoint: "/sys/fs/cgroup/cpuset", controllers: ["cpuset"] },
+			{ mountPoint: "/sys/fs/cgroup/memory", controllers: ["memory"] },
+			{ mountPoint: "/sys/fs/cgroup/devices", controllers: ["devices"] },
+			{ mountPoint: "/sys/fs/cgroup/pids", controllers: ["pids"] },
+			{ mountPoint: "/sys/fs/cgroup/blkio", controllers: ["blkio"] },
+			{ mountPoint: "/sys/fs/cgroup/systemd", controllers: ["name=systemd"] },
+		],
+	},
+	cpuset: { cpus: "0-1", mems: "0" },
+};
+
+/** `true` as root without capabilities, in new mount and pid namespaces. */
+export const minimalConfig: Config = {
+	ociVersion: "1.2.0",
+	root: { path: "rootfs", readonly: false },
+	mounts: [],
+	process: {
+		terminal: false,
+		user: { uid: 0, gid: 0, additionalGids: [] },
+		args: ["/bin/true"],
+		env: ["PATH=/usr/bin:/bin"],
+		cwd: "/",
+		rlimits: [],
+		noNewPrivileges: false,
+	},
+	linux: { namespaces: [{ type: "mount" }, { type: "pid" }], devices: [], maskedPaths: [], readonlyPaths: [] },
+};
+
+/** One layer, output and input the caller's, kept at the end. */
+export const minimalInput: CompileInput = {
+	config: minimalConfig,
+	rootfs: {
+		kind: "layers",
+		layers: [{ kind: "erofs", path: "/var/lib/corten/layers/sha256-aa.erofs" }],
+		upper: { upperDir: "/var/lib/corten/containers/c1/upper", workDir: "/var/lib/corten/containers/c1/work" },
+	},
+	frame: {
+		folder: "/var/lib/corten/containers/c1",
+		stage: "/run/corten/stage",
+		output: "inherit",
+		input: "inherit",
+		atEnd: { kind: "keep" },
+	},
+	host: minimalHost,
+};
