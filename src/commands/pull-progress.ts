@@ -1,7 +1,7 @@
 // The progress of a pull on a terminal: one line on stderr that is rewritten, and gone at the end. stdout stays for results.
 
 import { isatty } from "node:tty";
-import type { PullProgress } from "../image/pull.ts";
+import type { PullProgress } from "../image/pull-layers.ts";
 import { formatBytes } from "./format.ts";
 import { writeOutput } from "./output.ts";
 

@@ -1,0 +1,95 @@
+// The layers of one image: fetched into the store, and made into layer files.
+
+import { CortenError, isError } from "../base/errors.ts";
+import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
+import type { LayerSource } from "../spec/rootfs.ts";
+import { hasBlob, streamBlob, writeBlob } from "./blobs.ts";
+import { createLayer } from "./layer.ts";
+import type { Manifest } from "./manifest.ts";
+import type { ImageSource } from "./source.ts";
+import { layersFolder } from "./store.ts";
+
+/** What happens to one layer. */
+export type PullProgress = {
+	readonly digest: Digest;
+	readonly state: "downloading" | "creating" | "done";
+	/** Bytes of the blob so far, and in all. */
+	readonly bytes: number;
+	readonly size: number;
+};
+
+/** Where layers go and who is told. */
+export type LayerPullOptions = {
+	readonly root: string;
+	readonly layerKind?: LayerSource["kind"];
+	readonly onProgress?: (progress: PullProgress) => void;
+};
+
+/**
+ * Provides all layers of an image, three at a time: one connection leaves the line idle between requests, and while one layer is
+ * written the next is on its way. Idempotent; the first failure ends the others.
+ * @returns the layer files, lowest first
+ * @throws `integrity`, `invalid-spec`, `system`, and what the source throws
+ */
+export async function pullLayers(
+	manifest: Manifest,
+	config: ImageConfig,
+	source: ImageSource,
+	options: PullOptions,
+): Promise<readonly LayerSource[]> {
+	const { root, onProgress, layerKind = "erofs" } = options;
+	const layers: LayerSource[] = [];
+	/** blob -> whether it was there before. */
+	const provisions = new Map<Digest, Promise<boolean>>();
+	let next = 0;
+	let failure: unknown;
+	async function* untilFailure(stream: AsyncIterable<Uint8Array>) {
+		for await (const chunk of stream) {
+			if (failure !== undefined) throw failure;
+			yield chunk;
+		}
+	}
+	const tell = (layer: Descriptor, state: PullProgress["state"], bytes: number) =>
+		onProgress?.({ digest: layer.digest, state, bytes, size: layer.size });
+	const download = async (layer: Descriptor) => {
+		tell(layer, "downloading", 0);
+		await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
+	};
+	const provide = async (layer: Descriptor) => {
+		const present = await hasBlob(root, layer);
+		if (!present) await download(layer);
+		return present;
+	};
+	const create = async (layer: Descriptor, diffID: Digest) => {
+		tell(layer, "creating", layer.size);
+		return await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: layerKind });
+	};
+	const work = async () => {
+		for (let index = next++; index < manifest.layers.length && failure === undefined; index = next++) {
+			const layer = manifest.layers[index];
+			const diffID = config.diffIDs[index];
+			if (layer === undefined || diffID === undefined) throw new CortenError("bug", "layers and diffIDs differ in number");
+			// A manifest may name one blob twice.
+			const provided = provisions.get(layer.digest) ?? provide(layer);
+			provisions.set(layer.digest, provided);
+			const wasPresent = await provided;
+			try {
+				layers[index] = await create(layer, diffID);
+			} catch (error) {
+				// The blob may have gone bad since it was verified; fetched anew it is verified anew.
+				if (!wasPresent || !isError(error, "integrity")) throw error;
+				await download(layer);
+				layers[index] = await create(layer, diffID);
+			}
+			tell(layer, "done", layer.size);
+		}
+	};
+	const workers = [work(), work(), work()].map((worker) =>
+		worker.catch((error: unknown) => {
+			failure ??= error;
+		}),
+	);
+	await Promise.all(workers);
+	if (failure !== undefined) throw failure;
+	return layers;
+}
