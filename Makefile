@@ -16,9 +16,10 @@ LAUNCH_H := $(wildcard src/launch/*.h)
 LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -no-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-tree-loop-distribute-patterns -nostdlib -static \
 	-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s
+# Splitting: without it a lazily loaded file still brings its node: modules into every start, which costs 8 ms.
 # JIT policy 1000: the JIT's compiler threads cost a start 2 ms and win nothing in 20; long work switches it back (base/jit.ts).
 # The files of the folder a root tool is started in are not its business: autoloading is off (docs/decisions/0001).
-BUN_FLAGS := --compile --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+BUN_FLAGS := --compile --splitting --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
 .PHONY: help setup peers build check test e2e bench demo install clean format need-bun
