@@ -14,6 +14,7 @@ import { type BindKinds, checkPropagation, prepareSources } from "./bind-sources
 import { composeCapabilities } from "./capabilities.ts";
 import { defaultDeviceRules, hostDevices, resolveDevices } from "./device.ts";
 import { composeEnv } from "./environment.ts";
+import { findInit } from "./init-path.ts";
 import { composeMounts, rootPropagation } from "./mounts.ts";
 import { type BundleFile, networkFiles } from "./network-files.ts";
 import { cleanPath } from "./path.ts";
@@ -38,7 +39,7 @@ export type BundleInput = {
 	/** The container's folder, absolute: the files below are bound from there, the writable layer lies there. */
 	readonly folder: string;
 	readonly host: HostFacts;
-	/** A static init on the host, for `--init`. */
+	/** The static init of `--init`, if not corten's own. */
 	readonly initPath?: string | undefined;
 };
 
@@ -162,11 +163,12 @@ function imageStopSignal(text: string): number {
 /** An init of our own in front of the command, bound into /dev, which is there and writable whatever the image is. */
 function composeInit(
 	options: RunRequest,
-	path: string | undefined,
+	given: string | undefined,
 	kinds: Record<string, "dir" | "file">,
 ): { readonly args: string[]; readonly mounts: Mount[] } {
 	// With the host's processes there is an init already.
 	if (!options.init || options.pid === "host") return { args: [], mounts: [] };
+	const path = given ?? findInit();
 	if (path === undefined) throw new CortenError("not-found", 'cannot find corten\'s "init" beside the program', { at: "--init" });
 	kinds[path] = "file";
 	const mount: Mount = { destination: initTarget, type: "bind", source: path, options: ["bind", "ro", "rprivate"] };

@@ -26,7 +26,6 @@ const groups: Readonly<Record<string, string>> = {
 	diratime: "diratime",
 	nodiratime: "diratime",
 	dirsync: "dirsync",
-	tmpcopyup: "copyup",
 	private: "propagation",
 	rprivate: "propagation",
 	shared: "propagation",
@@ -51,6 +50,9 @@ export function composeTmpfsOptions(words: readonly string[], at: string): strin
 	for (const word of words) {
 		const equals = word.indexOf("=");
 		const key = equals < 0 ? word : word.slice(0, equals);
+		if (word === "tmpcopyup" || word === "notmpcopyup") {
+			throw new CortenError("unsupported", `cannot use tmpfs option "${word}": it is not implemented`, { at });
+		}
 		const group = equals < 0 ? (Object.hasOwn(groups, word) ? groups[word] : undefined) : valueKeys.includes(key) ? key : undefined;
 		if (group === undefined || word.includes("\0") || (equals >= 0 && equals === word.length - 1)) {
 			throw new CortenError("invalid-argument", `cannot use tmpfs option "${word}"`, { at });

@@ -125,6 +125,7 @@ test("CSV fields are split with their quotes", () => {
 });
 
 test("--tmpfs words replace docker's defaults", () => {
+	expect(codeOf(() => parseTmpfs("/t:tmpcopyup"))).toBe("unsupported --tmpfs");
 	expect(short(parseTmpfs("/t"))).toBe("tmpfs /t noexec,nosuid,nodev,rprivate");
 	expect(short(parseTmpfs("/t:exec,size=1g"))).toBe("tmpfs /t nosuid,nodev,rprivate,exec,size=1g");
 	expect(short(parseTmpfs("/t:rw,mode=755,uid=5,size=10m,size=20m,ro"))).toBe(

@@ -13,12 +13,14 @@ import { runOptions } from "../../src/commands/run-options.ts";
 import { decodeRunRequest } from "../../src/commands/run-request.ts";
 import { readHostFacts } from "../../src/linux/host.ts";
 import type { Config } from "../../src/spec/runtime.ts";
+import { must } from "../support/must.ts";
 import { installed, testWhen } from "../support/skip.ts";
 
 const busybox = "/bin/busybox";
 const applets = ["sh", "id", "env", "cat", "hostname", "pwd", "mount", "touch", "grep", "ls", "echo", "true", "ulimit", "wc", "stat"];
 let scratch = "";
 let root = "";
+let init = "";
 let count = 0;
 
 beforeAll(() => {
@@ -27,6 +29,9 @@ beforeAll(() => {
 	for (const folder of ["bin", "etc", "tmp"]) mkdirSync(join(root, folder), { recursive: true });
 	if (existsSync(busybox)) copyFileSync(busybox, join(root, "bin/busybox"));
 	for (const applet of applets) symlinkSync("busybox", join(root, "bin", applet));
+	init = join(scratch, "init");
+	const source = new URL("../../src/init/init.c", import.meta.url).pathname;
+	must(["gcc", "-O2", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie", "-nostdlib", "-static", source, "-o", init]);
 	writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1001:Bob:/home/bob:/bin/sh\n");
 	writeFileSync(join(root, "etc/group"), "root:x:0:root\nwheel:x:10:root,bob\nbob:x:1001:\n");
 });
@@ -64,7 +69,8 @@ function run(runtime: string, line: string, script: string): { readonly status: 
 	if (parsed.kind !== "run") throw new Error("help");
 	const options = decodeRunRequest(parsed.options);
 	const host = readHostFacts();
-	const bundle = createBundle({ id, image: undefined, rootfsPath: root, operands: parsed.operands, options, folder, host });
+	const initPath = options.init ? init : undefined;
+	const bundle = createBundle({ id, image: undefined, rootfsPath: root, operands: parsed.operands, options, folder, host, initPath });
 	for (const file of bundle.files) writeFileSync(join(folder, file.path), file.content, { mode: file.mode });
 	writeFileSync(join(folder, "config.json"), encodeConfig(forPeers(bundle.config)));
 	const ended = Bun.spawnSync(commandOf(runtime, id, folder), { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
@@ -93,6 +99,8 @@ const cases: readonly (readonly [options: string, script: string, out: string | 
 	["-v /usr/share:/mnt:ro", "touch /mnt/x 2>&1 | grep -c Read-only; ls /mnt | grep -c '^man$'", "1\n1"],
 	["--device /dev/kmsg:/dev/log2:r", "stat -c %t:%T /dev/log2", "1:b"],
 	["--privileged --cgroupns host", "grep -c ' /sys sysfs rw' /proc/mounts; grep Seccomp: /proc/self/status", "1\nSeccomp:\t0"],
+	["--init", "cat /proc/1/cmdline | grep -c /dev/init; echo $PPID; (sh -c 'exit 5' &); exit 0", "1\n1"],
+	["--init -u bob", "id -un; ls -l /proc/self/exe | grep -c busybox", "bob\n1"],
 	["--pids-limit 50 -m 64m --cpu-shares 300 --cpus 0.5", "true; echo done", "done"],
 ];
 
