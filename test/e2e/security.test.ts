@@ -182,7 +182,7 @@ describe("starting and entering", () => {
 		const script = 'my $c = "x"; print ioctl(STDIN, 0x5412, $c) ? "PUSHED" : "refused"';
 		const steps = JSON.stringify([["expect", "refused"], ["wait"]]);
 		const command = home.command("run", "--rm", "-i", "debian", "perl", "-e", script);
-		const played = Bun.spawnSync(["python3", `${top}/test/support/pty.py`, steps, ...command], { stdout: "pipe", stderr: "pipe" });
+		const played = Bun.spawnSync(["python3", `${top}/test/support/terminal.py`, steps, ...command], { stdout: "pipe", stderr: "pipe" });
 		expect(JSON.parse(played.stdout.toString()).output).toBe("refused");
 	});
 	test("system calls that have no place in a container are refused", async () => {

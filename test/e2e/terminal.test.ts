@@ -22,7 +22,7 @@ type Played = {
 };
 
 async function play(steps: readonly Step[], ...args: readonly string[]): Promise<Played> {
-	const { stdout, stderr } = await run(["python3", `${top}/test/support/pty.py`, JSON.stringify(steps), ...home.command(...args)]);
+	const { stdout, stderr } = await run(["python3", `${top}/test/support/terminal.py`, JSON.stringify(steps), ...home.command(...args)]);
 	if (stdout === "") throw new Error(stderr);
 	return JSON.parse(stdout);
 }
