@@ -86,9 +86,12 @@ export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
 			if (sourceError !== undefined) throw sourceError.error;
 			throw new CortenError("integrity", `cannot inflate layer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 		} finally {
+			// On a failure the source is not waited for: it may be a registry that has gone silent.
 			decompressor.destroy();
-			await feeding;
 		}
+		// What the source finds at its very end (a wrong blob digest) counts, although all is inflated.
+		await feeding;
+		if (sourceError !== undefined) throw sourceError.error;
 	}
 	return { chunks: chunks(), compressedBytes: () => compressed };
 }
