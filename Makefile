@@ -33,7 +33,7 @@ setup: ## npm packages, and the tools the tests need (apt-get, only what is miss
 peers: ## podman and docker for the bench; no service is started
 	@scripts/setup.sh peers
 
-build: build/corten build/corten-runtime build/launch build/hello/index.json ## build/corten, corten-runtime, launch and the hello image
+build: build/corten build/corten-runtime build/launch build/init build/hello/index.json ## build/corten, corten-runtime, launch and the hello image
 
 need-bun:
 	@[ -n "$(BUN)" ] || { echo "make: Bun is missing; run: make setup" >&2; exit 1; }
@@ -52,6 +52,11 @@ build/launch: $(LAUNCH_C) $(LAUNCH_H) | need-bun
 	@mkdir -p build
 	gcc $(LAUNCH_FLAGS) $(LAUNCH_C) -o build/launch.new
 	@mv build/launch.new $@
+
+build/init: src/init/init.c $(LAUNCH_H) | need-bun
+	@mkdir -p build
+	gcc $(LAUNCH_FLAGS) $< -o build/init.new
+	@mv build/init.new $@
 
 build/hello/index.json: src/hello/hello.c scripts/build-hello.ts | need-bun
 	$(BUN) scripts/build-hello.ts build/hello
@@ -83,6 +88,7 @@ install: build ## PREFIX=/usr DESTDIR=
 	install -m 755 build/corten $(DESTDIR)$(PREFIX)/bin/corten
 	ln -sf corten $(DESTDIR)$(PREFIX)/bin/corten-runtime
 	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
+	install -m 755 build/init $(DESTDIR)$(PREFIX)/libexec/corten/init
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
 	@for page in docs/man/*.[1-8]; do \

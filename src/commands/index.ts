@@ -31,6 +31,8 @@ function entry<T extends OptionTable>(
 /** name -> command. Every command file exports `command`. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
 	run: entry("containers", () => import("./run.ts"), 125),
+	plan: entry("containers", () => import("./plan.ts"), 125),
+	exec: entry("containers", () => import("./exec.ts"), 125),
 	ps: entry("containers", () => import("./ps.ts")),
 	stop: entry("containers", () => import("./stop.ts")),
 	kill: entry("containers", () => import("./kill.ts")),

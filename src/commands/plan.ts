@@ -6,7 +6,7 @@ import { decodeConfig } from "../bundle/config-decode.ts";
 import { readText } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
 import { compile } from "../plan/compile.ts";
-import { describePlan, describePlanJson } from "../plan/describe.ts";
+import { describePlan, describePlanData } from "../plan/describe.ts";
 import type { Plan } from "../plan/ops.ts";
 import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { type Context, defineCommand } from "./command.ts";
@@ -36,14 +36,8 @@ export const command = defineCommand({
 	],
 	run: async (context, options, operands) => {
 		const { bundle, format, ...rest } = options;
-		const plan =
-			bundle === undefined
-				? await planImage(context, rest, operands)
-				: planBundle(
-						context,
-						absolutePath("--bundle", bundle),
-					);
-		context.print(format === "json" ? `${describePlanJson(plan)}\n` : describePlan(plan));
+		const plan = bundle === undefined ? await planImage(context, rest, operands) : planBundle(context, absolutePath("--bundle", bundle));
+		context.print(format === "json" ? `${JSON.stringify(describePlanData(plan), undefined, 2)}\n` : describePlan(plan));
 		return 0;
 	},
 });

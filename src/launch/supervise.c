@@ -186,7 +186,8 @@ long supervise(const struct plan_op *op)
 			out.fd = master;
 	}
 	if (op->args[3]) {
-		make_terminal_raw();
+		if (op->args[4]) // without -i the caller's ^C stays a signal to launch
+			make_terminal_raw();
 		copy_window_size();
 	}
 	long signals = sys(signalfd4, -1, &all, sizeof all, SIGFD_CLOEXEC | O_NONBLOCK);

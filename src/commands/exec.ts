@@ -1,0 +1,97 @@
+// `corten exec`: a further process in a running container. Compiled into a plan and executed by launch, as a start is.
+
+import { CortenError } from "../base/errors.ts";
+import { decodeConfig } from "../bundle/config-decode.ts";
+import { parseEnv, parseEnvFile } from "../bundle/environment.ts";
+import { composeExecProcess, type ExecRequest, execSeccomp } from "../bundle/exec.ts";
+import { readUserFiles } from "../bundle/user-files.ts";
+import { becomeLaunch } from "../launch/spawn.ts";
+import { readFile, readText } from "../linux/file.ts";
+import { readHostFacts } from "../linux/host.ts";
+import { readTerminalSize } from "../linux/terminal.ts";
+import { compileExec } from "../plan/compile-exec.ts";
+import { encodePlan, noFd } from "../plan/encode.ts";
+import { findContainer } from "../supervise/state.ts";
+import { defineCommand, type Parsed } from "./command.ts";
+import { absolutePath } from "./global.ts";
+
+const execOptions = {
+	detach: { kind: "flag", short: "d", help: "run in the background, without output" },
+	env: { kind: "list", short: "e", metavar: "NAME=VALUE", help: "set an environment variable" },
+	"env-file": { kind: "list", metavar: "FILE", help: "read environment variables from a file" },
+	interactive: { kind: "flag", short: "i", help: "keep the standard input open" },
+	privileged: { kind: "flag", help: "give all capabilities and no seccomp filter" },
+	tty: { kind: "flag", short: "t", help: "give the process a terminal" },
+	user: { kind: "value", short: "u", metavar: "USER[:GROUP]", help: "run as this user, by name or number" },
+	workdir: { kind: "value", short: "w", metavar: "DIR", help: "working directory in the container" },
+	"detach-keys": { kind: "value", metavar: "KEYS", help: "the keys that detach", unsupported: true },
+} as const;
+
+export const command = defineCommand({
+	summary: "run a command in a running container",
+	usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+	options: execOptions,
+	operands: { min: 2, max: Infinity },
+	optionsFirst: true,
+	description: [
+		"Runs COMMAND in the namespaces and cgroups of a running container, with the environment, user and security settings the container was started with, but for what the options change. It ends when the container ends.",
+		"The exit status is the command's own, or 128 plus the number of the signal that ended it; 125, 126 and 127 are as for corten-run(1).",
+	],
+	examples: [
+		["corten exec -it web sh", "a shell in a container"],
+		["corten exec -u 1000:1000 -w /tmp web id", "as another user, somewhere else"],
+	],
+	run: (context, options, [name = "", ...args]) => {
+		const request = decodeExecRequest(options, args);
+		const container = findContainer(context.root, name);
+		const target = container.state.process;
+		if (target === null) {
+			throw new CortenError("wrong-state", `cannot exec in container "${name}": it is ${container.state.status}, not running`);
+		}
+		const path = `${container.folder}/config.json`;
+		const config = decodeConfig(readText(path), path);
+		const host = readHostFacts();
+		const process = composeExecProcess(config.process, request, () => readUserFiles(`/proc/${target.pid}/root`), host);
+		const seccomp = execSeccomp(config, request);
+		const size = options.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
+		const plan = compileExec({
+			...target,
+			process,
+			...(seccomp !== undefined && { seccomp }),
+			namespaces: config.linux.namespaces.map(({ type }) => type),
+			cgroups: container.record.cgroups,
+			frame: {
+				output: options.detach ? "log" : "inherit",
+				input: options.interactive && !options.detach ? "inherit" : "null",
+				...(options.detach && { detachMessage: "" }),
+				...(size !== undefined && { terminalSize: size }),
+			},
+			host,
+		});
+		return becomeLaunch(encodePlan(plan, { lockFd: noFd, json: context.logFormat === "json" }));
+	},
+});
+
+function decodeExecRequest(options: Parsed<typeof execOptions>, args: readonly string[]): ExecRequest {
+	if (options.tty && options.interactive && !options.detach && readTerminalSize(0) === undefined) {
+		const hint = "leave out -t when input comes from a pipe or file";
+		throw new CortenError("invalid-argument", "cannot attach a terminal: the input is not one", { at: "--tty", hint });
+	}
+	if (options.workdir !== undefined && !options.workdir.startsWith("/")) {
+		throw new CortenError("invalid-argument", `cannot use working directory "${options.workdir}": it is not an absolute path`, {
+			at: "--workdir",
+		});
+	}
+	const files = options["env-file"].map((file) => absolutePath("--env-file", file));
+	return {
+		args,
+		tty: options.tty,
+		env: [
+			...files.flatMap((file) => parseEnvFile(readFile(file, 4 << 20), file, process.env)),
+			...options.env.map((word) => parseEnv(word, process.env)),
+		],
+		workdir: options.workdir,
+		user: options.user,
+		privileged: options.privileged,
+	};
+}
