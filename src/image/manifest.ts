@@ -135,6 +135,12 @@ export function decodeManifest(bytes: Uint8Array, stated: string | undefined, wh
 	if (bytes.length > maxManifestBytes) {
 		throw new CortenError("invalid-spec", `cannot decode ${what}: it is larger than ${maxManifestBytes} bytes`);
 	}
+	// Said before the bytes are looked at: a login page is no broken JSON.
+	if (stated !== undefined && !["index", "manifest"].includes(mediaKind(stated))) {
+		const why =
+			mediaKind(stated) === "docker-schema1" ? "is a docker schema 1 manifest, which cannot be verified" : "is neither manifest nor index";
+		throw new CortenError("unsupported", `cannot decode ${what}: ${quote(stated)} ${why}`);
+	}
 	const decoder: Decoder<Manifest | Index> = (value, at, issues) => {
 		const kind = kindOf(value, stated, issues);
 		if (issues.length > 0) return failed;
