@@ -25,6 +25,7 @@ test(`${runs} runs, every ${killEvery}th killed: nothing lost, leaked or doubled
 	const ids = new Set<string>();
 	const troubles: string[] = [];
 	let next = 0;
+	let deaths = 0;
 
 	async function one(n: number): Promise<void> {
 		const killed = n % killEvery === 0;
@@ -36,6 +37,7 @@ test(`${runs} runs, every ${killEvery}th killed: nothing lost, leaked or doubled
 		if (killed) setTimeout(() => child.kill("SIGKILL"), Math.random() * 60);
 		// A detached payload of a killed start may hold the pipe for a while; the status does not wait for it.
 		const status = await child.exited;
+		if (child.signalCode === "SIGKILL") deaths++;
 		if (!killed && status !== (isDetached ? 0 : n % 200))
 			troubles.push(`run ${n}: status ${status}: ${await new Response(child.stderr).text()}`);
 		if (n % 50 === 0) for (const id of containersOf(home.folder)) ids.add(id);
@@ -46,6 +48,7 @@ test(`${runs} runs, every ${killEvery}th killed: nothing lost, leaked or doubled
 		}),
 	);
 	expect(troubles).toEqual([]);
+	expect(deaths).toBeGreaterThan(runs / killEvery / 4);
 
 	for (let round = 0; round < 200 && (await home.must("ps", "-q")) !== ""; round++) await Bun.sleep(25);
 	expect(await home.must("ps", "-q")).toBe("");

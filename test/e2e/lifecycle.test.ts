@@ -1,6 +1,7 @@
 // Detached containers from birth to removal: run -d, ps, logs, exec, inspect, stop, kill, rm, and names.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { Home } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
 import { busyboxName } from "../support/fixtures/busybox.ts";
@@ -51,6 +52,16 @@ test("a container whose terminal and caller are gone goes on", async () => {
 	const pid = await home.must("inspect", "--format", "{{.State.Pid}}", id);
 	expect(Number(pid)).toBeGreaterThan(1);
 	process.kill(Number(pid), 0);
+});
+
+test("a container dies with its watcher, and is then an exited one with status 137", async () => {
+	await detached("watched", forever);
+	const pid = Number(await home.must("inspect", "--format", "{{.State.Pid}}", "watched"));
+	const watcher = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+	process.kill(Number(watcher), "SIGKILL");
+	await until("the payload's end", async () => !existsSync(`/proc/${pid}/exe`));
+	expect(await home.must("ps", "-q")).toBe("");
+	expect(await home.must("ps", "-a")).toMatch(/Exited \(137\)/);
 });
 
 test("logs has stdout and stderr, each line once", async () => {

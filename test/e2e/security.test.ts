@@ -188,11 +188,11 @@ describe("starting and entering", () => {
 	test("system calls that have no place in a container are refused", async () => {
 		const calls = {
 			keyctl: "syscall(250, 0, -3, 0)",
-			add_key: 'syscall(248, "user", "x", "y", 1, -3)',
+			add_key: 'syscall(248, my $a = "user", my $b = "x", my $c = "y", 1, -3)',
 			bpf: "syscall(321, 0, 0, 0)",
 			userfaultfd: "syscall(323, 0)",
 			unshare: "syscall(272, 0x10000000)",
-			mount: 'syscall(165, "", "/mnt", "tmpfs", 0, "")',
+			mount: 'syscall(165, my $d = "", my $e = "/mnt", my $f = "tmpfs", 0, my $g = "")',
 			io_uring_setup: "syscall(425, 1, 0)",
 			kexec_load: "syscall(246, 0, 0, 0, 0)",
 			AF_ALG: "syscall(41, 38, 5, 0)",
