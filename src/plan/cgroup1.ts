@@ -7,7 +7,7 @@ import type { Config, Linux, Resources } from "../spec/runtime.ts";
 import { cgroupFolders, cgroupPath, joinsHierarchy } from "./cgroup-paths.ts";
 import { deviceRules } from "./device-rules.ts";
 import { cwd, opFlags } from "./ops.ts";
-import { add, type Steps } from "./steps.ts";
+import { add, bytesOf, type Steps } from "./steps.ts";
 
 /** A line for a cgroup file, and the field that asked for it. */
 export type Setting = { readonly file: string; readonly value: string; readonly at: string; readonly flags?: number };
@@ -21,7 +21,7 @@ export function put(settings: Setting[], file: string, value: bigint | string | 
 export function writeSettings(steps: Steps, folder: string, settings: readonly Setting[]): void {
 	for (const { file, value, at, flags } of settings) {
 		const what = `write "${value}" into "${folder}/${file}"`;
-		add(steps, "write", { dir: cwd, path: `${folder}/${file}`, data: new TextEncoder().encode(value), flags: 0 }, what, at, flags ?? 0);
+		add(steps, "write", { dir: cwd, path: `${folder}/${file}`, data: bytesOf(value), flags: 0 }, what, at, flags ?? 0);
 	}
 }
 

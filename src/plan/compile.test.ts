@@ -2,7 +2,7 @@
 // UPDATE_GOLDEN=1 writes them anew.
 
 import { expect, test } from "bun:test";
-import type { Config } from "../spec/runtime.ts";
+import type { CapabilitySets, Config } from "../spec/runtime.ts";
 import { defaultSeccomp } from "../spec/seccomp-default.ts";
 import { type CompileInput, compile } from "./compile.ts";
 import { compileExec } from "./compile-exec.ts";
@@ -32,7 +32,7 @@ const resources: NonNullable<Config["linux"]["resources"]> = {
 };
 const allNamespaces = (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const).map((type) => ({ type }));
 const cgroupMount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev"] };
-const sets = (names: string[], ambient: string[] = []): Config["process"]["capabilities"] => ({
+const sets = (names: string[], ambient: string[] = []): CapabilitySets => ({
 	bounding: names,
 	effective: names,
 	permitted: names,

@@ -12,7 +12,7 @@ import { addCredentials } from "./credentials.ts";
 import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addStart, type Watch } from "./ends.ts";
 import type { Frame } from "./frame.ts";
-import { addMounts, openSharedBinds } from "./mounts.ts";
+import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
@@ -34,6 +34,7 @@ export const defaultUmask = 0o022;
 export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	const steps = startSteps();
 	const { linux, process } = config;
+	const mounts = parseMounts(config);
 
 	// The host's side.
 	addDetach(steps, frame);
@@ -57,12 +58,12 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	add(steps, "keyctl", {}, "make a session keyring");
 
 	// The root filesystem. First no mount made here may reach the host.
-	const opened = openSharedBinds(steps, config, frame.folder);
+	const opened = openSharedBinds(steps, mounts, frame.folder);
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
 	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
 	const root = addRootfs(steps, rootfs, frame, host);
-	addMounts(steps, { root: root.root, config, host, folder: frame.folder, opened });
-	addDevices(steps, config, root.root);
+	addMounts(steps, { root: root.root, mounts, config, host, folder: frame.folder, opened });
+	addDevices(steps, config, mounts, root.root);
 	connect(steps, process, frame, output, root.root, true);
 	addSysctls(steps, config);
 	addPaths(steps, config, root);

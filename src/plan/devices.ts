@@ -4,7 +4,7 @@
 import { CortenError } from "../base/errors.ts";
 import { O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
 import type { Config, Device } from "../spec/runtime.ts";
-import { bindsDev, mountsDev } from "./mounts.ts";
+import { type ParsedMount, sourceOfDev } from "./mounts.ts";
 import { opFlags } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
@@ -35,8 +35,9 @@ export function deviceNumber(major: number, minor: number): number {
 }
 
 /** Makes the devices; with the host's own /dev as a bind there is nothing to make. */
-export function addDevices(steps: Steps, config: Config, root: number): void {
-	if (bindsDev(config)) return;
+export function addDevices(steps: Steps, config: Config, mounts: readonly ParsedMount[], root: number): void {
+	const source = sourceOfDev(mounts);
+	if (source === "bind") return;
 	const dev = takeSlot(steps);
 	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 	add(
@@ -46,7 +47,7 @@ export function addDevices(steps: Steps, config: Config, root: number): void {
 		'open "/dev" in the root filesystem',
 	);
 	// In an image's own /dev the names may be taken.
-	const flags = mountsDev(config) ? 0 : opFlags.presentOk;
+	const flags = source === "mount" ? 0 : opFlags.presentOk;
 	const given = config.linux.devices;
 	for (const [name, major, minor] of defaults) {
 		if (given.some((device) => device.path === `/dev/${name}`)) continue;

@@ -1,11 +1,11 @@
-// The plan's bytes: what launch maps and verifies. Little endian, fixed-size records, one pass.
+// The plan's bytes: what launch maps and verifies. Fixed-size records, one pass.
 //
 //   header, 64 bytes   "CORTENPL", u32 version, u32 opCount, u32 opsOffset, u32 dataOffset, u32 totalSize, u32 flags, u32 lockFd, zeros
 //   op, 64 bytes       u16 op, u16 flags, u32 what, u32 at, u32 zero, u64 args[6]
 //   data               begins with a NUL, so that offset 0 is ""
 //
-// Offsets count from dataOffset. An argument is: out, slot and u64 the value; str the offset; blob offset | length << 32;
-// strv offset | count << 32, its texts one after another. Equal texts are stored once.
+// Little endian is the order of every machine corten runs on. Offsets count from dataOffset. An argument is: out, slot and u64 the value; str the offset; blob offset | length << 32;
+// strv offset | count << 32, its texts one after another.
 
 import { CortenError } from "../base/errors.ts";
 import { type ArgKind, type Op, opNames, opTable, type Plan } from "./ops.ts";
@@ -29,58 +29,59 @@ export type EncodeOptions = {
 	readonly json: boolean;
 };
 
-/** The growing data area. */
-type Data = { bytes: Uint8Array; length: number; readonly offsets: Map<string, number> };
+/**
+ * The data area while it grows: first the NUL that is "", then the blobs, each at a multiple of 8, then all texts. The texts are
+ * joined and turned into bytes at once: one call for a whole plan is a quarter of the time that a call for each takes.
+ */
+type Data = { readonly texts: string[]; textEnd: number; readonly blobs: Uint8Array[]; blobEnd: number };
 
 const encoder = new TextEncoder();
+const opWords = opBytes / 4;
+/** The kernel reads filters as records of 8 bytes. */
+const blobAlignment = 8;
 
-function reserve(data: Data, length: number): number {
-	const at = data.length;
-	if (at + length > maxPlanBytes) throw tooLarge("bytes");
-	if (at + length > data.bytes.length) {
-		const larger = new Uint8Array(Math.max(data.bytes.length * 2, at + length));
-		larger.set(data.bytes);
-		data.bytes = larger;
-	}
-	data.length += length;
-	return at;
-}
-
-/** Appends text and its NUL. Three bytes a UTF-16 unit is the most UTF-8 takes. */
-function append(data: Data, text: string): number {
-	if (text.includes("\0")) throw new CortenError("invalid-spec", `cannot put ${JSON.stringify(text)} into a plan: it holds a NUL byte`);
-	const at = reserve(data, text.length * 3 + 1);
-	const { written } = encoder.encodeInto(text, data.bytes.subarray(at));
-	data.bytes[at + written] = 0;
-	data.length = at + written + 1;
-	return at;
-}
-
+/** Appends a text. @returns its offset; "" is at 0 already */
 function textOffset(data: Data, text: string): number {
-	const known = data.offsets.get(text);
-	if (known !== undefined) return known;
-	const at = append(data, text);
-	data.offsets.set(text, at);
+	if (text === "") return 0;
+	const at = data.textEnd;
+	append(data, text);
 	return at;
 }
 
-function blobOffset(data: Data, bytes: Uint8Array): number {
-	// Filters are read by the kernel as 8-byte records; launch may pass a pointer into the data area.
-	reserve(data, -data.length & 7);
-	const at = reserve(data, bytes.length);
-	data.bytes.set(bytes, at);
-	return at;
+function append(data: Data, text: string): void {
+	if (text.includes("\0")) throw new CortenError("invalid-spec", `cannot put ${JSON.stringify(text)} into a plan: it holds a NUL byte`);
+	data.texts.push(text);
+	data.textEnd += Buffer.byteLength(text) + 1;
 }
 
 function textsOffset(data: Data, texts: readonly string[]): number {
-	const at = data.length;
+	const at = data.textEnd;
 	for (const text of texts) append(data, text);
 	return texts.length === 0 ? 0 : at;
 }
 
-function tooLarge(of: "ops" | "bytes"): CortenError {
-	return new CortenError("invalid-spec", `cannot encode a plan of more than ${of === "ops" ? maxOps : maxPlanBytes} ${of}`);
+function blobOffset(data: Data, bytes: Uint8Array): number {
+	const at = data.blobEnd;
+	data.blobs.push(bytes);
+	data.blobEnd += roundUp(bytes.length);
+	return at;
 }
+
+const roundUp = (length: number): number => Math.ceil(length / blobAlignment) * blobAlignment;
+
+function blobBytes(plan: Plan): number {
+	let total = 0;
+	for (const op of plan.ops) {
+		if (op.op === "write") total += roundUp(op.args.data.length);
+		else if (op.op === "seccomp") total += roundUp(op.args.filter.length);
+		else if (op.op === "setgroups") total += roundUp(op.args.groups.length);
+		else if (op.op === "bpf") total += roundUp(op.args.instructions.length);
+	}
+	return total;
+}
+
+/** What the header and the ops are written through; one memory under two kinds of numbers. */
+type Records = { readonly words: Uint32Array; readonly longs: BigUint64Array };
 
 /**
  * Lays a plan out for launch.
@@ -89,31 +90,42 @@ function tooLarge(of: "ops" | "bytes"): CortenError {
 export function encodePlan(plan: Plan, options: EncodeOptions): Uint8Array {
 	if (plan.ops.length > maxOps) throw tooLarge("ops");
 	const escaped = options.json ? (text: string): string => JSON.stringify(text).slice(1, -1) : (text: string): string => text;
-	const data: Data = { bytes: new Uint8Array(16 << 10), length: 1, offsets: new Map([["", 0]]) };
 	const dataOffset = headerBytes + plan.ops.length * opBytes;
-	const head = new Uint8Array(dataOffset);
-	const view = new DataView(head.buffer);
-	let at = headerBytes;
+	const textStart = blobAlignment + blobBytes(plan);
+	const data: Data = { texts: [], textEnd: textStart, blobs: [], blobEnd: blobAlignment };
+	const memory = new ArrayBuffer(dataOffset);
+	const records: Records = { words: new Uint32Array(memory), longs: new BigUint64Array(memory) };
+	let word = headerBytes / 4;
+	let before: Op | undefined;
 	for (const op of plan.ops) {
-		view.setUint16(at, opNames.indexOf(op.op), true);
-		view.setUint16(at + 2, op.flags, true);
-		view.setUint32(at + 4, textOffset(data, escaped(op.what)), true);
-		view.setUint32(at + 8, textOffset(data, escaped(op.at)), true);
-		encodeArgs(view, at + 16, op, data);
-		at += opBytes;
+		records.words[word] = opNames.indexOf(op.op) | (op.flags << 16);
+		// Ops of one mount or device follow each other with the same words.
+		records.words[word + 1] = op.what === before?.what ? (records.words[word + 1 - opWords] ?? 0) : textOffset(data, escaped(op.what));
+		records.words[word + 2] = op.at === before?.at ? (records.words[word + 2 - opWords] ?? 0) : textOffset(data, escaped(op.at));
+		encodeArgs(records, word + 4, op, data);
+		word += opWords;
+		before = op;
 	}
-	const total = dataOffset + data.length;
+	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
-	encoder.encodeInto(planMagic, head);
-	const words = [planVersion, plan.ops.length, headerBytes, dataOffset, total, options.json ? flagJson : 0, options.lockFd ?? noFd];
-	for (const [index, word] of words.entries()) view.setUint32(8 + index * 4, word, true);
+	records.words.set([planVersion, plan.ops.length, headerBytes, dataOffset, total, options.json ? flagJson : 0, options.lockFd ?? noFd], 2);
 	const bytes = new Uint8Array(total);
-	bytes.set(head);
-	bytes.set(data.bytes.subarray(0, data.length), dataOffset);
+	bytes.set(new Uint8Array(memory));
+	encoder.encodeInto(planMagic, bytes);
+	let at = dataOffset + blobAlignment;
+	for (const blob of data.blobs) {
+		bytes.set(blob, at);
+		at += roundUp(blob.length);
+	}
+	encoder.encodeInto(data.texts.join("\0"), bytes.subarray(dataOffset + textStart));
 	return bytes;
 }
 
-function encodeArgs(view: DataView, start: number, op: Op, data: Data): void {
+function tooLarge(of: "ops" | "bytes"): CortenError {
+	return new CortenError("invalid-spec", `cannot encode a plan of more than ${of === "ops" ? maxOps : maxPlanBytes} ${of}`);
+}
+
+function encodeArgs({ words, longs }: Records, start: number, op: Op, data: Data): void {
 	const args = op.args as Readonly<Record<string, unknown>>;
 	const kinds = opTable[op.op] as Readonly<Record<string, ArgKind>>;
 	let at = start;
@@ -121,23 +133,23 @@ function encodeArgs(view: DataView, start: number, op: Op, data: Data): void {
 		const value = args[name];
 		switch (kinds[name]) {
 			case "str":
-				view.setUint32(at, textOffset(data, value as string), true);
+				words[at] = textOffset(data, value as string);
 				break;
 			case "blob":
-				view.setUint32(at, blobOffset(data, value as Uint8Array), true);
-				view.setUint32(at + 4, (value as Uint8Array).length, true);
+				words[at] = blobOffset(data, value as Uint8Array);
+				words[at + 1] = (value as Uint8Array).length;
 				break;
 			case "strv":
-				view.setUint32(at, textsOffset(data, value as readonly string[]), true);
-				view.setUint32(at + 4, (value as readonly string[]).length, true);
+				words[at] = textsOffset(data, value as readonly string[]);
+				words[at + 1] = (value as readonly string[]).length;
 				break;
 			default:
-				if (typeof value === "bigint") view.setBigUint64(at, value, true);
+				if (typeof value === "bigint") longs[at / 2] = value;
 				else if (Number.isSafeInteger(value) && (value as number) >= 0) {
-					view.setUint32(at, (value as number) % 0x1_0000_0000, true);
-					view.setUint32(at + 4, Math.floor((value as number) / 0x1_0000_0000), true);
+					words[at] = (value as number) % 0x1_0000_0000;
+					words[at + 1] = Math.floor((value as number) / 0x1_0000_0000);
 				} else throw new CortenError("bug", `cannot encode argument "${name}" of ${op.op}: ${String(value)}`);
 		}
-		at += 8;
+		at += 2;
 	}
 }

@@ -12,11 +12,13 @@ import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** A mount, taken apart. */
-type Parsed = { readonly mount: Mount; readonly options: flag.MountOptions; readonly at: string };
+export type ParsedMount = { readonly mount: Mount; readonly options: flag.MountOptions; readonly bind: boolean; readonly at: string };
+type Parsed = ParsedMount;
 
 /** What the compilation of a mount may look at. */
 export type MountContext = {
 	readonly root: number;
+	readonly mounts: readonly ParsedMount[];
 	readonly config: Config;
 	readonly host: HostFacts;
 	/** The container's folder, to which relative sources refer. */
@@ -39,23 +41,25 @@ function parse(mount: Mount, index: number): Parsed {
 			at: `${at}/destination`,
 		});
 	}
-	if (isBind(mount, options) && options.data.length > 0) {
+	const bind = options.bind !== undefined || mount.type === "bind";
+	if (bind && options.data.length > 0) {
 		throw new CortenError("invalid-spec", `cannot use mount option "${options.data[0]}" for a bind mount`, { at: `${at}/options` });
 	}
-	return { mount, options, at };
+	return { mount, options, bind, at };
 }
 
-const isRoot = (path: string): boolean => path.split("/").every((name) => name === "" || name === ".");
-const isBind = (mount: Mount, options: flag.MountOptions): boolean => options.bind !== undefined || mount.type === "bind";
-
-/** Whether config.json brings the host's own /dev, in which nothing may be made. */
-export function bindsDev(config: Config): boolean {
-	return config.mounts.some((mount) => trimmed(mount.destination) === "/dev" && isBind(mount, flag.parseMountOptions(mount.options ?? [])));
+/** Takes the mounts of config.json apart. @throws `invalid-spec`, `unsupported` */
+export function parseMounts(config: Config): readonly ParsedMount[] {
+	return config.mounts.map(parse);
 }
 
-/** Whether something is mounted at /dev, so that what is in it was not brought by the image. */
-export function mountsDev(config: Config): boolean {
-	return config.mounts.some((mount) => trimmed(mount.destination) === "/dev");
+const isRoot = (path: string): boolean => path === "/" || path.split("/").every((name) => name === "" || name === ".");
+
+/** What is at /dev: the host's own as a bind, in which nothing may be made; another mount; or what the image brought. */
+export function sourceOfDev(mounts: readonly ParsedMount[]): "bind" | "mount" | "image" {
+	let source: "bind" | "mount" | "image" = "image";
+	for (const { mount, bind } of mounts) if (trimmed(mount.destination) === "/dev") source = bind ? "bind" : "mount";
+	return source;
 }
 
 const trimmed = (path: string): string => (path.endsWith("/") ? path.slice(0, -1) : path);
@@ -64,21 +68,19 @@ const trimmed = (path: string): string => (path.endsWith("/") ? path.slice(0, -1
  * Opens the sources of shared binds. It must happen before the host's mounts become slaves: a copy made later would hear of the host's
  * mounts, but the host not of the container's.
  */
-export function openSharedBinds(steps: Steps, config: Config, folder: string): Map<number, number> {
+export function openSharedBinds(steps: Steps, mounts: readonly ParsedMount[], folder: string): Map<number, number> {
 	const opened = new Map<number, number>();
-	for (const [index, mount] of config.mounts.entries()) {
-		const parsed = parse(mount, index);
-		if (isBind(mount, parsed.options) && parsed.options.propagation === flag.MS_SHARED) opened.set(index, openBind(steps, parsed, folder));
+	for (const [index, parsed] of mounts.entries()) {
+		if (parsed.bind && parsed.options.propagation === flag.MS_SHARED) opened.set(index, openBind(steps, parsed, folder));
 	}
 	return opened;
 }
 
 /** Makes all mounts of config.json. */
 export function addMounts(steps: Steps, context: MountContext): void {
-	for (const [index, mount] of context.config.mounts.entries()) {
-		const parsed = parse(mount, index);
-		if (isBind(mount, parsed.options)) addBind(steps, parsed, context, context.opened.get(index));
-		else if (mount.type === "cgroup" && context.host.cgroup.version === 1)
+	for (const [index, parsed] of context.mounts.entries()) {
+		if (parsed.bind) addBind(steps, parsed, context, context.opened.get(index));
+		else if (parsed.mount.type === "cgroup" && context.host.cgroup.version === 1)
 			addCgroup1(steps, parsed, context, context.host.cgroup.hierarchies);
 		else addFilesystem(steps, parsed, context);
 	}

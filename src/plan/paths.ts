@@ -6,7 +6,7 @@ import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } f
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, NamespaceType } from "../spec/runtime.ts";
 import { addEmptyFolder, type Root } from "./rootfs.ts";
-import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
+import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** Hides masked paths and makes read-only ones so, then the root, after which no mount point can be made any more. */
 export function addPaths(steps: Steps, config: Config, { root, stage }: Root): void {
@@ -82,13 +82,7 @@ export function addSysctls(steps: Steps, config: Config): void {
 		if (!own || path.split("/").some((part) => part === "" || part === "." || part === "..")) {
 			throw new CortenError("invalid-spec", `cannot set sysctl "${given}": it is not one of the container's namespaces`, { at });
 		}
-		add(
-			steps,
-			"write",
-			{ dir: proc, path: `sys/${path}`, data: new TextEncoder().encode(value), flags: 0 },
-			`set sysctl "${given}" to "${value}"`,
-			at,
-		);
+		add(steps, "write", { dir: proc, path: `sys/${path}`, data: bytesOf(value), flags: 0 }, `set sysctl "${given}" to "${value}"`, at);
 	}
 	freeSlot(steps, proc);
 }

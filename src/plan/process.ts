@@ -17,7 +17,7 @@ import { RLIMIT_NOFILE, rlimitNames } from "../linux/rlimits.ts";
 import type { Process } from "../spec/runtime.ts";
 import type { Frame } from "./frame.ts";
 import { cwd } from "./ops.ts";
-import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
+import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** Where output goes: slots, or cwd where there is none. */
 export type Output = {
@@ -103,13 +103,7 @@ export function addOomScore(steps: Steps, process: Process): void {
 	if (process.oomScoreAdj === undefined) return;
 	const value = `${process.oomScoreAdj}`;
 	const at = "/process/oomScoreAdj";
-	add(
-		steps,
-		"write",
-		{ dir: cwd, path: "/proc/self/oom_score_adj", data: new TextEncoder().encode(value), flags: 0 },
-		`set oom_score_adj to ${value}`,
-		at,
-	);
+	add(steps, "write", { dir: cwd, path: "/proc/self/oom_score_adj", data: bytesOf(value), flags: 0 }, `set oom_score_adj to ${value}`, at);
 }
 
 /** What POSIX's confstr(_CS_PATH) says here, for a payload without PATH. */

@@ -35,3 +35,10 @@ export function takeSlot(steps: Steps): number {
 export function freeSlot(steps: Steps, slot: number): void {
 	steps.used[slot] = false;
 }
+
+const encoder = new TextEncoder();
+
+/** A text as the bytes of a `write`. */
+export function bytesOf(text: string): Uint8Array {
+	return encoder.encode(text);
+}
