@@ -62,6 +62,13 @@ static unsigned length(const char *text)
 	return n;
 }
 
+static int starts(const char *text, const char *with)
+{
+	while (*with != 0 && *text == *with)
+		text++, with++;
+	return *with == 0;
+}
+
 static int same(const char *a, const char *b)
 {
 	while (*a != 0 && *a == *b)
@@ -263,6 +270,7 @@ static void show_namespaces(void)
 static void show_mounts(void)
 {
 	char *at = read_file("/proc/self/mountinfo"), line[512];
+	int hierarchies = 0; // of cgroup v1: people see them on one line
 
 	list("mounts");
 	while (*at != 0) {
@@ -281,6 +289,11 @@ static void show_mounts(void)
 			kind++;
 		if (kind + 1 >= count || kind < 6)
 			continue;
+		if (!json && starts(words[4], "/sys/fs/cgroup/")) {
+			if (hierarchies++ > 0)
+				continue;
+			words[4] = "/sys/fs/cgroup/*";
+		}
 		const char *parts[] = { words[4], " ", words[kind + 1], words[5][1] == 'o' ? " ro" : " rw" };
 		for (unsigned i = 0; i < 4; i++)
 			for (const char *c = parts[i]; *c != 0 && size < sizeof line - 1; c++)
@@ -317,7 +330,7 @@ static void show_cgroup(void)
 			at++;
 		if (*at != 0)
 			*at++ = 0;
-		item(line, 1);
+		item(line, 0);
 	}
 	list_end();
 }
