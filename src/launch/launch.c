@@ -277,6 +277,9 @@ __attribute__((used)) void launch_main(long *stack)
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sys(prctl, PR_SET_NAME, "corten-launch", 0, 0, 0);
 	sys(umask, 0);
+	for (int standard = 0; standard < 3; standard++) // a closed one would be given to the next file opened
+		if (sys(fcntl, standard, F_GETFD) < 0)
+			sys(openat, AT_FDCWD, "/dev/null", O_RDWR);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		self.slots[i] = -1;
 	long mapped = fd < 0 ? -EBADF : sys(fstat, fd, &status);
