@@ -4,7 +4,7 @@
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../linux/file.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
-import { joinCgroup1 } from "./cgroup1.ts";
+import { joinCgroups1 } from "./cgroup1.ts";
 import { defaultUmask } from "./compile.ts";
 import { addCredentials } from "./credentials.ts";
 import { addDetach, addStart } from "./ends.ts";
@@ -60,7 +60,7 @@ export function compileExec(input: CompileExecInput): Plan {
 	add(steps, "prctl", { option: PR_SET_DUMPABLE, arg2: 0, arg3: 0 }, "hide the new process's memory");
 	add(steps, "setsid", {}, "make a session");
 	addOomScore(steps, process);
-	if (host.cgroup.version === 1) for (const path of cgroups) joinCgroup1(steps, path);
+	if (host.cgroup.version === 1) joinCgroups1(steps, cgroups);
 	// All at once: setns of a pidfd joins every namespace or none.
 	add(steps, "setns", { slot: container, flags: flags & ~CLONE_NEWPID }, "join the container's namespaces");
 	add(steps, "keyctl", {}, "make a session keyring");

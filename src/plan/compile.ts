@@ -38,6 +38,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 
 	// The host's side.
 	addDetach(steps, frame);
+	const cgroups = cgroupFolders(linux, host.cgroup, frame.folder);
 	let cgroup = cwd;
 	if (host.cgroup.version === 1) addCgroups1(steps, linux, host, host.cgroup.hierarchies, frame.folder);
 	else cgroup = addCgroup2(steps, linux, host.cgroup.mountPoint, frame.folder);
@@ -50,7 +51,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	// The new process, still on the host's root filesystem.
 	add(steps, "setsid", {}, "make a session");
 	addOomScore(steps, process);
-	if (host.cgroup.version === 1) joinCgroups1(steps, config, host, frame.folder);
+	if (host.cgroup.version === 1) joinCgroups1(steps, cgroups);
 	// After the cgroups are joined, or the namespace's root would be the caller's cgroup.
 	if (newCgroup) add(steps, "unshare", { flags: CLONE_NEWCGROUP }, "make a cgroup namespace", "/linux/namespaces");
 	joinNamespaces(steps, joins, ~CLONE_NEWPID);
@@ -84,7 +85,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	addExecve(steps, process);
 
 	// The parent's side.
-	const watch: Watch = { frame, output, terminal: process.terminal, cgroups: cgroupFolders(linux, host.cgroup, frame.folder) };
+	const watch: Watch = { frame, output, terminal: process.terminal, cgroups };
 	steps.ops[fork] = {
 		op: "clone3",
 		args: { flags: clone, cgroup, parent: steps.ops.length },
@@ -93,6 +94,6 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		at: "/linux/namespaces",
 	};
 	addStart(steps, watch);
-	addEnd(steps, frame, watch.cgroups);
+	addEnd(steps, frame, cgroups);
 	return { ops: steps.ops };
 }

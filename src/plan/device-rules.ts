@@ -14,7 +14,7 @@ export type DeviceRule = {
 	readonly access: string;
 };
 
-/** null, zero, full, random, urandom, tty, console, ptmx, and the terminals of devpts; mknod of anything opens nothing. */
+/** null, zero, full, random, urandom, tty, console, ptmx, and the terminals of devpts. */
 const always: readonly (readonly [major: number, minor: number | undefined])[] = [
 	[1, 3],
 	[1, 5],
@@ -50,6 +50,8 @@ export function deviceRules(given: NonNullable<Resources["devices"]>): DeviceRul
 		if (kind !== "a" && kind !== "b" && kind !== "c") throw new CortenError("invalid-spec", `cannot use device type "${kind}"`, { at });
 		append({ allow, type: kind, major: number(major), minor: number(minor), access: letters });
 	}
+	// Making a node of any device opens none; tar and debootstrap do it.
+	for (const type of ["c", "b"] as const) append({ allow: true, type, major: undefined, minor: undefined, access: "m" });
 	for (const [major, minor] of always) append({ allow: true, type: "c", major, minor, access: "rwm" });
 	return rules;
 }
