@@ -35,7 +35,7 @@ export async function pullLayers(
 	manifest: Manifest,
 	config: ImageConfig,
 	source: ImageSource,
-	options: PullOptions,
+	options: LayerPullOptions,
 ): Promise<readonly LayerSource[]> {
 	const { root, onProgress, layerKind = "erofs" } = options;
 	const layers: LayerSource[] = [];
