@@ -1,3 +1,5 @@
+// Challenges as registries write them, and the credentials files of podman and docker.
+
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { temporaryFolder } from "../../test/support/images.ts";

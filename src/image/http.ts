@@ -13,6 +13,7 @@ export type Patience = {
 	readonly backoffMs: number;
 };
 
+/** For registries of the world. */
 export const defaultPatience: Patience = { stallMs: 30_000, attempts: 4, backoffMs: 300 };
 
 /** A request. */

@@ -1,3 +1,5 @@
+// Hostile manifests, indexes and configs, one row each; and what must still be accepted.
+
 import { describe, expect, test } from "bun:test";
 import { makeImage } from "../../test/support/images.ts";
 import { CortenError, type ErrorCode } from "../base/errors.ts";

@@ -4,12 +4,19 @@
 /** What a media type says a blob is. */
 export type MediaKind = "index" | "manifest" | "config" | "layer" | "foreign-layer" | "encrypted-layer" | "docker-schema1" | "other";
 
+/** An OCI index. */
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
+/** An OCI manifest. */
 export const ociManifest = "application/vnd.oci.image.manifest.v1+json";
+/** An OCI image config. */
 export const ociConfig = "application/vnd.oci.image.config.v1+json";
+/** An OCI layer, uncompressed; +gzip and +zstd may follow. */
 export const ociLayer = "application/vnd.oci.image.layer.v1.tar";
+/** docker's manifest list. */
 export const dockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
+/** docker's manifest, schema 2. */
 export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+/** docker's image config. */
 export const dockerConfig = "application/vnd.docker.container.image.v1+json";
 
 const kinds: Readonly<Record<string, MediaKind>> = {

@@ -1,3 +1,5 @@
+// Platforms as people type them, and the choice from an index.
+
 import { describe, expect, test } from "bun:test";
 import type { Descriptor, Platform } from "../spec/image.ts";
 import { ociIndex, ociManifest } from "./media-types.ts";

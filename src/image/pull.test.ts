@@ -1,3 +1,5 @@
+// Pulls from a registry in this process: what arrives, what is not fetched twice, what kills and damage leave behind.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { makeImage, makeIndex, passwdLayer, serveFake, temporaryFolder, writeImages } from "../../test/support/images.ts";

@@ -1,3 +1,5 @@
+// References and sources: normalized, or refused.
+
 import { describe, expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
 import { familiarName, formatReference, parseReference, parseSource } from "./reference.ts";

@@ -1,3 +1,5 @@
+// Removal and garbage collection: what goes, and what must stay.
+
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { makeImage, passwdLayer, type TestImage, temporaryFolder, writeImages } from "../../test/support/images.ts";

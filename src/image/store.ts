@@ -23,10 +23,12 @@ export type StoreEntry = {
 	readonly annotations?: Readonly<Record<string, string>>;
 };
 
+/** The image layout. */
 export function storeFolder(root: string): string {
 	return `${root}/store`;
 }
 
+/** Where layer files are. */
 export function layersFolder(root: string): string {
 	return `${root}/layers`;
 }

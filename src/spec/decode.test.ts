@@ -1,3 +1,5 @@
+// The decoder toolkit: what is collected, what is exact, what is refused.
+
 import { describe, expect, test } from "bun:test";
 import { CortenError } from "../base/errors.ts";
 import {

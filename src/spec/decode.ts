@@ -52,8 +52,10 @@ function expected(what: string, value: unknown, at: string, issues: Issue[]): ty
 	);
 }
 
+/** A JSON string. */
 export const string: Decoder<string> = (value, at, issues) => (typeof value === "string" ? value : expected("string", value, at, issues));
 
+/** A JSON boolean. */
 export const boolean: Decoder<boolean> = (value, at, issues) =>
 	typeof value === "boolean" ? value : expected("boolean", value, at, issues);
 

@@ -37,6 +37,7 @@ export type TestImage = {
 	readonly blobs: Map<string, Uint8Array>;
 };
 
+/** A layer with root in /etc/passwd and /etc/group. */
 export const passwdLayer: readonly TarEntry[] = [
 	{ path: "etc/", kind: "folder" },
 	{ path: "etc/passwd", kind: "file", data: "root:x:0:0::/root:/bin/sh\n" },
