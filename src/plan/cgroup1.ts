@@ -5,7 +5,6 @@ import { CortenError } from "../base/errors.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { Linux, Resources } from "../spec/runtime.ts";
 import { cgroupPath, joinsHierarchy } from "./cgroup-paths.ts";
-import { deviceRules } from "./device-rules.ts";
 import { cwd, opFlags } from "./ops.ts";
 import { add, bytesOf, type Steps } from "./steps.ts";
 
@@ -36,7 +35,7 @@ export function makeCgroup(steps: Steps, mountPoint: string, path: string): void
 
 type Hierarchies = (HostFacts["cgroup"] & { version: 1 })["hierarchies"];
 
-/** The host's side: folders, limits, device rules. @throws `unsupported` for linux.resources.unified, which is v2's */
+/** The host's side: folders and limits. @throws `unsupported` for linux.resources.unified, which is v2's */
 export function addCgroups1(steps: Steps, linux: Linux, host: HostFacts, hierarchies: Hierarchies, folder: string): void {
 	if (Object.keys(linux.resources?.unified ?? {}).length > 0) {
 		throw new CortenError("unsupported", "cannot set files of cgroup v2 on a machine with cgroup v1", { at: "/linux/resources/unified" });
@@ -51,7 +50,7 @@ export function addCgroups1(steps: Steps, linux: Linux, host: HostFacts, hierarc
 
 function settingsOf(controller: string, resources: Resources, host: HostFacts): Setting[] {
 	const settings: Setting[] = [];
-	const { cpu, memory, pids, devices } = resources;
+	const { cpu, memory, pids } = resources;
 	switch (controller) {
 		case "memory":
 			put(settings, "memory.limit_in_bytes", memory?.limit, "memory/limit");
@@ -71,12 +70,6 @@ function settingsOf(controller: string, resources: Resources, host: HostFacts): 
 			break;
 		case "pids":
 			put(settings, "pids.max", pids === undefined ? undefined : pids.limit > 0n ? pids.limit : "max", "pids/limit");
-			break;
-		case "devices":
-			for (const rule of devices === undefined ? [] : deviceRules(devices)) {
-				const numbers = rule.type === "a" ? "a" : `${rule.type} ${rule.major ?? "*"}:${rule.minor ?? "*"} ${rule.access}`;
-				put(settings, rule.allow ? "devices.allow" : "devices.deny", numbers, "devices");
-			}
 			break;
 	}
 	return settings;

@@ -6,8 +6,6 @@ import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../linux/file.ts";
 import type { Linux, Resources } from "../spec/runtime.ts";
 import { cgroupPath } from "./cgroup-paths.ts";
 import { makeCgroup, put, type Setting, writeSettings } from "./cgroup1.ts";
-import { compileDeviceRules } from "./device-program.ts";
-import { deviceRules } from "./device-rules.ts";
 import { cwd, opFlags } from "./ops.ts";
 import { add, type Steps, takeSlot } from "./steps.ts";
 
@@ -39,10 +37,6 @@ export function addCgroup2(steps: Steps, linux: Linux, mountPoint: string, folde
 		`open cgroup "${mountPoint + path}"`,
 		"/linux/cgroupsPath",
 	);
-	if (resources.devices !== undefined) {
-		const instructions = compileDeviceRules(deviceRules(resources.devices));
-		add(steps, "bpf", { cgroup: slot, instructions }, "load the device rules", "/linux/resources/devices");
-	}
 	return slot;
 }
 

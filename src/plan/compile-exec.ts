@@ -7,7 +7,7 @@ import type { NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
 import { joinCgroups1 } from "./cgroup1.ts";
 import { defaultUmask } from "./compile.ts";
 import { addCredentials } from "./credentials.ts";
-import { addDetach, addStart } from "./ends.ts";
+import { addDetach, addGo, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
@@ -76,6 +76,7 @@ export function compileExec(input: CompileExecInput): Plan {
 
 	// The parent's side. Nothing is removed at the end: all of it is the container's.
 	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };
-	addStart(steps, { frame, output, terminal: process.terminal, cgroups });
+	addWait(steps, output);
+	addGo(steps, { frame, output, terminal: process.terminal });
 	return { ops: steps.ops };
 }

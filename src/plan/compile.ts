@@ -9,8 +9,9 @@ import { cgroupFolders } from "./cgroup-paths.ts";
 import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
 import { addCgroup2 } from "./cgroup2.ts";
 import { addCredentials } from "./credentials.ts";
+import { addDeviceRules } from "./device-cgroup.ts";
 import { addDevices } from "./devices.ts";
-import { addDetach, addEnd, addStart, type Watch } from "./ends.ts";
+import { addDetach, addEnd, addGo, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
@@ -85,7 +86,6 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	addExecve(steps, process);
 
 	// The parent's side.
-	const watch: Watch = { frame, output, terminal: process.terminal, cgroups };
 	steps.ops[fork] = {
 		op: "clone3",
 		args: { flags: clone, cgroup, parent: steps.ops.length },
@@ -93,7 +93,9 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		what: "make the new process",
 		at: "/linux/namespaces",
 	};
-	addStart(steps, watch);
+	addWait(steps, output);
+	addDeviceRules(steps, linux, host, frame.folder, cgroup);
+	addGo(steps, { frame, output, terminal: process.terminal });
 	addEnd(steps, frame, cgroups);
 	return { ops: steps.ops };
 }

@@ -11,7 +11,6 @@ export type Watch = {
 	readonly frame: Pick<Frame, "input" | "pidFile" | "detachMessage" | "output"> & { readonly folder?: string };
 	readonly output: Output;
 	readonly terminal: boolean;
-	readonly cgroups: readonly string[];
 };
 
 /** First of all, so that whatever is opened belongs to the process that stays. */
@@ -19,10 +18,14 @@ export function addDetach(steps: Steps, frame: Pick<Frame, "detachMessage">): vo
 	if (frame.detachMessage !== undefined) add(steps, "detach", { message: frame.detachMessage }, "detach");
 }
 
-/** From the prepared process to its end. */
-export function addStart(steps: Steps, { frame, output, terminal }: Watch): void {
+/** Until the new process is prepared. */
+export function addWait(steps: Steps, output: Output): void {
 	closeEnds(steps, output);
 	add(steps, "wait", {}, "wait for the new process");
+}
+
+/** From the prepared process to its end. */
+export function addGo(steps: Steps, { frame, output, terminal }: Watch): void {
 	if (frame.folder !== undefined) {
 		const folder = takeSlot(steps);
 		add(
