@@ -1,3 +1,5 @@
+// The facts of the host: mountinfo texts of each kind of machine, and this machine.
+
 import { expect, test } from "bun:test";
 import { parseCgroupMounts, readHostFacts } from "./host.ts";
 

@@ -1,3 +1,5 @@
+// The eBPF program of device rules, run by a small interpreter over types, accesses and numbers, against the rules read naively.
+
 import { expect, test } from "bun:test";
 import { compileDeviceRules } from "./device-program.ts";
 import { type DeviceRule, deviceRules } from "./device-rules.ts";

@@ -10,11 +10,17 @@
 import { CortenError } from "../base/errors.ts";
 import { type ArgKind, type Op, opNames, opTable, type Plan } from "./ops.ts";
 
+/** The first 8 bytes of a plan. */
 export const planMagic = "CORTENPL";
+/** Of the format; launch takes this one alone. */
 export const planVersion = 1;
+/** Size of the header. */
 export const headerBytes = 64;
+/** Size of one op. */
 export const opBytes = 64;
+/** More ops than a plan of 500 layers and 1000 mounts has. */
 export const maxOps = 4096;
+/** The whole plan, environment and filters included. */
 export const maxPlanBytes = 16 << 20;
 /** Header flag: errors are reported as JSON lines, and `what` and `at` are escaped for that already. */
 export const flagJson = 1;

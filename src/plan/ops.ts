@@ -18,6 +18,7 @@ export const argKinds = {
 	u64: "integer",
 } as const;
 
+/** One of {@link argKinds}. */
 export type ArgKind = keyof typeof argKinds;
 
 /** op -> its arguments in order. The number of an op is its place in this table. */
@@ -115,7 +116,9 @@ export const opTable = {
 	rmtree: { dir: "slot", path: "str" },
 } as const satisfies Record<string, Record<string, ArgKind>>;
 
+/** One of {@link opTable}. */
 export type OpName = keyof typeof opTable;
+/** The names in the order of their numbers. */
 export const opNames = Object.keys(opTable) as OpName[];
 
 /** AT_FDCWD, as a slot. */

@@ -1,3 +1,5 @@
+// Compiled seccomp filters, run by a small interpreter over every system call and the arguments that matter, against the document read naively.
+
 import { expect, test } from "bun:test";
 import { capabilityNames } from "../linux/capabilities.ts";
 import type { Seccomp } from "../spec/runtime.ts";
