@@ -1,3 +1,5 @@
+// ps --filter: each key, what combines how, and what is refused.
+
 import { expect, test } from "bun:test";
 import type { Container } from "../supervise/state.ts";
 import { parseFilters } from "./filter.ts";

@@ -1,3 +1,5 @@
+// Tables, JSON lines, durations and sizes, as docker prints them.
+
 import { describe, expect, test } from "bun:test";
 import { formatBytes, formatDuration, formatOne, formatRows } from "./format.ts";
 

@@ -105,7 +105,7 @@ function inspectHostConfig({ record }: Container, { root, process, linux }: Conf
 			.map(({ source, destination, readonly }) => `${source}:${destination}${readonly ? ":ro" : ""}`),
 		ReadonlyRootfs: root?.readonly ?? false,
 		Capabilities: process?.capabilities?.bounding ?? [],
-		CgroupParent: linux?.cgroupsPath ?? "",
+		CgroupsPath: linux?.cgroupsPath ?? "",
 		Memory: memory?.limit ?? 0,
 		PidsLimit: pids?.limit ?? 0,
 		CpuShares: cpu?.shares ?? 0,

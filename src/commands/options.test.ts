@@ -1,3 +1,5 @@
+// The option parser: every spelling docker and getopt accept, and what an error says.
+
 import { describe, expect, test } from "bun:test";
 import { CortenError } from "../base/errors.ts";
 import type { OptionTable } from "./command.ts";

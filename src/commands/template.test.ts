@@ -1,3 +1,5 @@
+// The template engine against what Go prints for the same template and data.
+
 import { describe, expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
 import { parseTemplate, renderTemplate } from "./template.ts";

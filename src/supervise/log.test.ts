@@ -1,3 +1,5 @@
+// The log file: entries, times, growing files and --tail.
+
 import { afterAll, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,5 @@
+// Removing a tree that means harm: links, odd names, depth beyond PATH_MAX.
+
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
