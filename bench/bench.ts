@@ -49,7 +49,7 @@ function goalRows(timings: ReadonlyMap<string, Timing>, goals: readonly Goal[]):
 	});
 }
 function printGoals(rows: readonly (readonly string[])[]): void {
-	if (rows.length > 0) printTable("", ["goal", "ratio", "", ""], rows);
+	if (rows.length > 0) printTable("Goals", ["", "ratio", "", ""], rows);
 }
 const columns = ["", "median ms", "best ms", "of floor", "runs", "peak MiB"];
 
@@ -120,7 +120,7 @@ async function benchUnpack(): Promise<void> {
 			prepare: forget(engine, "many"),
 		}),
 	);
-	const timings = await measure(loads, quick ? 1 : 3, true);
+	const timings = await measure(loads, quick ? 1 : 2, true);
 	printTable(
 		"Loading an image of more than 24,000 files from a docker archive",
 		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
@@ -148,7 +148,7 @@ async function benchUnpack(): Promise<void> {
 			},
 		}),
 	);
-	const first = await measure(runs, quick ? 1 : 3, true);
+	const first = await measure(runs, quick ? 1 : 2, true);
 	printTable(
 		"First run of that image from a local registry",
 		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
