@@ -30,7 +30,6 @@ type Place = {
 	readonly inode: Inode;
 	readonly parent: Place | undefined;
 	readonly xattrs: Xattrs;
-	readonly number: number;
 	/** Of a folder: all its names, sorted as bytes, with . and .. in their order. */
 	readonly names: readonly string[];
 	readonly size: number;
@@ -43,10 +42,16 @@ type Place = {
 };
 
 /** The metadata area while places are given out. */
-type Area = { readonly places: Place[]; readonly of: Map<Inode, Place>; end: number };
+type Area = { readonly places: Place[]; end: number };
+
+function placeOf(area: Area, inode: Inode | undefined): Place | undefined {
+	return inode === undefined ? undefined : area.places[inode.number - 1];
+}
 
 // Nothing lies at number 0, so that no inode has it: the root follows.
 const firstOffset = inodeBytes;
+
+const noNames: readonly string[] = [];
 
 function withOpaque(inode: Inode): Xattrs {
 	return inode.opaque ? new Map([...inode.xattrs, [opaqueXattr.name, opaqueXattr.value]]) : inode.xattrs;
@@ -55,7 +60,7 @@ function withOpaque(inode: Inode): Xattrs {
 /** Gives an inode its place. What fits in a block never crosses one: Linux 6.1 refuses links and contents that do. */
 function addPlace(area: Area, inode: Inode, parent: Place | undefined): Place {
 	const xattrs = withOpaque(inode);
-	const names = inode.kind === "directory" ? [".", "..", ...inode.children.keys()].sort() : [];
+	const names = inode.kind === "directory" ? [".", "..", ...inode.children.keys()].sort() : noNames;
 	const size = inode.kind === "directory" ? direntsBytes(names) : inode.size;
 	const head = inodeBytes + xattrBytes(xattrs);
 	const { data } = inode;
@@ -67,22 +72,21 @@ function addPlace(area: Area, inode: Inode, parent: Place | undefined): Place {
 	area.end = Math.ceil((offset + bytes) / slotBytes) * slotBytes;
 	const layout = beside ? layouts.inline : data.kind === "chunks" ? layouts.chunks : layouts.plain;
 	const links = inode.kind === "directory" ? 2 : 1;
-	const place: Place = { inode, parent, xattrs, number: area.places.length + 1, names, size, layout, offset, links, block: 0 };
-	area.places.push(place);
-	area.of.set(inode, place);
+	const place: Place = { inode, parent, xattrs, names, size, layout, offset, links, block: 0 };
+	inode.number = area.places.push(place);
 	return place;
 }
 
 /** Places every inode: those of one folder side by side, since who lists a folder looks at them next. */
 function placeAll(root: Inode): Area {
-	const area: Area = { places: [], of: new Map(), end: firstOffset };
+	const area: Area = { places: [], end: firstOffset };
 	const folders = [addPlace(area, root, undefined)];
 	for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
 		const within: Place[] = [];
 		for (const name of folder.names) {
 			const child = folder.inode.children.get(name);
 			if (child === undefined) continue; // . and ..
-			const before = area.of.get(child);
+			const before = placeOf(area, child);
 			if (before !== undefined) {
 				before.links++;
 				continue;
@@ -104,7 +108,7 @@ function* contentOf(place: Place, area: Area): Iterable<Uint8Array> {
 	else if (inode.data.kind === "inline") yield inode.data.bytes;
 	else if (inode.kind === "directory") {
 		yield* direntBlocks(place.names, (name) => {
-			const target = name === "." ? place : name === ".." ? (place.parent ?? place) : area.of.get(inode.children.get(name) as Inode);
+			const target = name === "." ? place : name === ".." ? (place.parent ?? place) : placeOf(area, inode.children.get(name));
 			if (target === undefined) throw new CortenError("bug", "a layer's inode has no place");
 			return { nid: target.offset / slotBytes, type: kinds[target.inode.kind].dirent };
 		});
@@ -139,7 +143,7 @@ function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array
 	for (const place of area.places) {
 		const { inode, xattrs } = place;
 		file.seek(start + place.offset);
-		encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs) }, encoded);
+		encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs), number: inode.number }, encoded);
 		file.write(encodedBytes);
 		if (xattrs.size > 0) file.write(encodeXattrs(xattrs));
 		if (place.layout === layouts.inline) for (const part of contentOf(place, area)) file.write(part);

@@ -57,7 +57,7 @@ function makeStaged(staging: Fd, name: string, inode: Inode): void {
 
 /** Links the tree together below `root`: folders outward in, their attributes on the way back since filling them changes times. */
 function makeTree(tree: Inode, root: Fd, staging: Fd): void {
-	const staged = new Map<Inode, string>();
+	let count = 0;
 	const stack = [{ inode: tree, fd: root, name: ".", children: tree.children.entries() }];
 	try {
 		for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -74,12 +74,10 @@ function makeTree(tree: Inode, root: Fd, staging: Fd): void {
 				stack.push({ inode, fd: makeFolderAt(top.fd, name), name, children: inode.children.entries() });
 				continue;
 			}
-			let number = staged.get(inode);
-			if (number === undefined) {
-				number = inode.data.kind === "staged" ? inode.data.name : `n${staged.size}`;
-				staged.set(inode, number);
-				makeStaged(staging, number, inode);
-			}
+			const made = inode.number > 0;
+			if (!made) inode.number = ++count;
+			const number = inode.data.kind === "staged" ? inode.data.name : `n${inode.number}`;
+			if (!made) makeStaged(staging, number, inode);
 			check(
 				syscall(nr.linkat, staging.number, cBytes(number), top.fd.number, cBytes(name), 0),
 				`cannot make layer entry ${formatBytes(name)}`,

@@ -147,7 +147,7 @@ describe.if(isRoot)("a layer shows what GNU tar unpacks", () => {
 			mkdirSync(`${root}.untarred`);
 			run("tar", "-C", `${root}.untarred`, "--xattrs", "--xattrs-include=*", "--same-owner", "-pxf", `${root}.tar`);
 		}
-	});
+	}, 120_000);
 
 	for (const format of formats) {
 		for (const kind of ["erofs", "folder"] as const) {
