@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { type FakeRegistry, makeImage, serveFake, temporaryFolder } from "../../test/support/images.ts";
+import { must } from "../../test/support/must.ts";
 import { pullImage } from "./pull.ts";
 
 const patience = { stallMs: 5000, attempts: 3, backoffMs: 1 };
@@ -119,5 +120,68 @@ describe("what a registry gets to see", () => {
 		server.answer = () => (asked++ < 2 ? new Response("", { status: asked === 1 ? 503 : 429 }) : undefined);
 		await pull(folder.path, server);
 		expect(asked).toBeGreaterThan(3);
+	});
+});
+
+describe("TLS", () => {
+	/** A server whose certificate nobody has signed. */
+	function serveSecretly(folder: string, answer: (url: URL) => Response) {
+		const files = ["-keyout", `${folder}/key.pem`, "-out", `${folder}/cert.pem`];
+		must([
+			"openssl",
+			"req",
+			"-x509",
+			"-newkey",
+			"rsa:2048",
+			"-nodes",
+			"-days",
+			"2",
+			"-subj",
+			"/CN=localhost",
+			"-addext",
+			"subjectAltName=DNS:localhost",
+			...files,
+		]);
+		const tls = { key: Bun.file(`${folder}/key.pem`), cert: Bun.file(`${folder}/cert.pem`) };
+		return Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: (request) => answer(new URL(request.url)) });
+	}
+
+	test("a certificate nobody has signed is refused, on this machine too, unless --tls-verify=false", async () => {
+		using folder = temporaryFolder();
+		const image = makeImage();
+		const server = serveSecretly(folder.path, ({ pathname }) => {
+			const name = pathname.split("/").at(-1) ?? "";
+			if (pathname === "/v2/") return Response.json({});
+			if (name === "1")
+				return new Response(new Uint8Array(image.blobs.get(image.manifest.digest) ?? []), {
+					headers: { "content-type": image.manifest.mediaType },
+				});
+			return new Response(new Uint8Array(image.blobs.get(name) ?? []));
+		});
+		const name = `127.0.0.1:${server.port}/a:1`;
+		const refused = await pullImage(name, { root: folder.path, registry: { patience, environment: {} } }).catch(
+			(caught: unknown) => caught,
+		);
+		expect(refused).toMatchObject({ code: "unavailable", hint: expect.stringContaining("--tls-verify=false") });
+		const pulled = await pullImage(name, { root: folder.path, registry: { patience, environment: {}, tlsVerify: false } });
+		expect(pulled.digest).toBe(image.manifest.digest);
+		await server.stop(true);
+	});
+
+	test("from https no redirect leads to http", async () => {
+		using folder = temporaryFolder();
+		using plain = serveFake();
+		const server = serveSecretly(folder.path, () => Response.redirect(`http://${plain.host}/`, 302));
+		const program = `import { send } from ${JSON.stringify(`${import.meta.dir}/http.ts`)};
+			await send({ url: new URL("https://localhost:${server.port}/"), tlsVerify: true, patience: ${JSON.stringify(patience)} }).catch((error) => console.log(error.code, error.message));`;
+		const child = Bun.spawn([process.execPath, "-e", program], {
+			env: { ...process.env, NODE_EXTRA_CA_CERTS: `${folder.path}/cert.pem` },
+			stdout: "pipe",
+			stderr: "inherit",
+		});
+		const said = await child.stdout.text();
+		expect(said).toContain("from https to http");
+		expect(plain.seen).toEqual([]);
+		await server.stop(true);
 	});
 });

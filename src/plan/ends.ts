@@ -55,8 +55,8 @@ export function addEnd(steps: Steps, frame: Frame, cgroups: readonly string[]): 
 	if (keep) add(steps, "exitfile", { dir: cwd, path: `${frame.folder}/exit` }, `write "${frame.folder}/exit"`);
 	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`);
 	if (frame.atEnd.kind === "keep") return;
-	add(steps, "rmtree", { dir: cwd, path: frame.folder }, `remove "${frame.folder}"`);
 	const { nameLink } = frame.atEnd;
-	// After the folder: until it is gone the name is taken.
+	// The link before the folder: a link without a folder is anybody's to take over, and then it would be another's that is removed here.
 	add(steps, "unlinkat", { dir: cwd, path: nameLink, flags: 0 }, `remove "${nameLink}"`, "", opFlags.absentOk);
+	add(steps, "rmtree", { dir: cwd, path: frame.folder }, `remove "${frame.folder}"`);
 }

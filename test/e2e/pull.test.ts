@@ -120,6 +120,17 @@ describe("pull", () => {
 		expect(await pull(write("auth.json", locked, password))).toEqual({ status: 0, stdout: `${name}\n`, stderr: "" });
 	});
 
+	testHere("processes that pull and remove at once do not hinder each other", async () => {
+		await using home = new Home();
+		const name = `${open}/team/app:1`;
+		const results = await Promise.all([...Array(6).keys()].map((at) => home.corten(at === 3 ? ["rmi", "-f", name] : ["pull", "-q", name])));
+		expect(results.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
+		await home.must("pull", name);
+		expect((await home.must("images", "-q")).split("\n").length).toBe(1);
+		expect(readdirSync(`${home.root}/store/tmp`)).toEqual([]);
+		expect(readdirSync(`${home.root}/store/blobs/sha256`).length).toBe(4);
+	});
+
 	testHere("what is not there is said, and leaves nothing", async () => {
 		await using home = new Home();
 		const result = await home.corten(["pull", `${open}/team/none:1`]);
