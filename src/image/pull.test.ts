@@ -287,6 +287,16 @@ describe("findImage", () => {
 		expect(isError(error, "invalid-spec")).toBe(true);
 	});
 
+	test("finds nothing when all blobs are lost, and a pull heals it", async () => {
+		using folder = temporaryFolder();
+		using server = serveFake();
+		server.add("1", makeImage());
+		const { record } = await pull(folder.path, `${server.host}/a:1`);
+		for (const name of ["store/blobs", "store/tmp", "layers", "records"]) rmSync(`${folder.path}/${name}`, { recursive: true });
+		expect(await findImage(folder.path, `${server.host}/a:1`)).toBeUndefined();
+		expect((await pull(folder.path, `${server.host}/a:1`)).record).toEqual(record);
+	});
+
 	test("finds nothing where there is no store", async () => {
 		expect(await findImage("/nonexistent", "alpine")).toBeUndefined();
 	});

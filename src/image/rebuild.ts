@@ -43,9 +43,9 @@ export async function rebuildRecord(
 	entry: StoreEntry,
 	kind: LayerSource["kind"] = "erofs",
 ): Promise<ImageRecord | undefined> {
-	using _hold = holdBlobs(root);
 	const what = `image "${entry.digest}"`;
 	try {
+		using _hold = holdBlobs(root);
 		const descriptor: Descriptor = { mediaType: entry.mediaType, digest: entry.digest, size: entry.size };
 		const manifest = decodeManifest(await readBlob(root, descriptor, maxManifestBytes), entry.mediaType, `manifest of ${what}`);
 		if (manifest.kind === "index") return undefined;
