@@ -32,6 +32,7 @@ export type AuthContext = {
 	readonly registry: URL;
 	readonly repository: string;
 	readonly tlsVerify: boolean;
+	readonly authorities: readonly string[] | undefined;
 	readonly patience: Patience;
 	/** Looks up the credentials of this registry; called only when they are needed. */
 	readonly credentials: () => Promise<Credentials | undefined>;
@@ -77,7 +78,7 @@ async function fetchToken(challenge: Challenge, context: AuthContext, credential
 	const service = challenge.parameters.get("service");
 	// The scope is made here and not taken from the challenge: a registry must not choose what a token is good for.
 	const query = new URLSearchParams({ scope: `repository:${context.repository}:pull`, ...(service === undefined ? {} : { service }) });
-	const common = { tlsVerify: context.tlsVerify, patience: context.patience };
+	const common = { tlsVerify: context.tlsVerify, authorities: context.authorities, patience: context.patience };
 	const identity = credentials !== undefined && "identityToken" in credentials ? credentials.identityToken : undefined;
 	if (identity === undefined) for (const [name, value] of query) url.searchParams.set(name, value);
 	else {

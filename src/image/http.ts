@@ -26,6 +26,8 @@ export type Request = {
 	readonly body?: string;
 	/** false: certificates are not checked, and https may redirect to http. */
 	readonly tlsVerify: boolean;
+	/** Certificate authorities in PEM; the world's if not given. */
+	readonly authorities?: readonly string[] | undefined;
 	readonly patience: Patience;
 };
 
@@ -121,6 +123,7 @@ async function exchange(url: URL, request: Request, authorization: string | unde
 			decompress: false,
 			signal: controller.signal,
 			...(request.tlsVerify ? {} : { tls: { rejectUnauthorized: false } }),
+			...(request.tlsVerify && request.authorities !== undefined ? { tls: { ca: [...request.authorities] } } : {}),
 		});
 	} finally {
 		clearTimeout(timer);

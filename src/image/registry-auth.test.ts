@@ -1,6 +1,7 @@
 // What a registry gets to see of credentials, and what it is refused.
 
 import { describe, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { type FakeRegistry, makeImage, serveFake, temporaryFolder } from "../../test/support/images.ts";
 import { must } from "../../test/support/must.ts";
 import { pullImage } from "./pull.ts";
@@ -139,14 +140,14 @@ describe("TLS", () => {
 			"-subj",
 			"/CN=localhost",
 			"-addext",
-			"subjectAltName=DNS:localhost",
+			"subjectAltName=DNS:localhost,IP:127.0.0.1",
 			...files,
 		]);
 		const tls = { key: Bun.file(`${folder}/key.pem`), cert: Bun.file(`${folder}/cert.pem`) };
 		return Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: (request) => answer(new URL(request.url)) });
 	}
 
-	test("a certificate nobody has signed is refused, on this machine too, unless --tls-verify=false", async () => {
+	test("a certificate nobody has signed is refused, on this machine too, unless --tls-verify=false or the administrator trusts it", async () => {
 		using folder = temporaryFolder();
 		const image = makeImage();
 		const server = serveSecretly(folder.path, ({ pathname }) => {
@@ -165,6 +166,10 @@ describe("TLS", () => {
 		expect(refused).toMatchObject({ code: "unavailable", hint: expect.stringContaining("--tls-verify=false") });
 		const pulled = await pullImage(name, { root: folder.path, registry: { patience, environment: {}, tlsVerify: false } });
 		expect(pulled.digest).toBe(image.manifest.digest);
+		const trusted = { patience, environment: {}, certificateFolders: [`${folder.path}/certs.d`] };
+		mkdirSync(`${folder.path}/certs.d/127.0.0.1:${server.port}`, { recursive: true });
+		copyFileSync(`${folder.path}/cert.pem`, `${folder.path}/certs.d/127.0.0.1:${server.port}/ca.crt`);
+		expect((await pullImage(name, { root: `${folder.path}/other`, registry: trusted })).digest).toBe(image.manifest.digest);
 		await server.stop(true);
 	});
 

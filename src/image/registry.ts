@@ -5,6 +5,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import { decodeJson, fallback, list, object, quote, string } from "../spec/decode.ts";
 import type { Descriptor, Digest } from "../spec/image.ts";
 import { type AuthContext, answerChallenge } from "./auth.ts";
+import { trustedAuthorities } from "./certificates.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
 import { digestOf, verifyBytes } from "./digest.ts";
 import { defaultPatience, isCertificateError, type Patience, type Reply, readReply, send } from "./http.ts";
@@ -20,18 +21,22 @@ export type RegistryOptions = {
 	readonly patience?: Patience;
 	/** Where to look for credentials files; the program's environment if not given. */
 	readonly environment?: Readonly<Record<string, string | undefined>>;
+	/** Where to look for certificate authorities; the system's folders if not given. */
+	readonly certificateFolders?: readonly string[];
 };
 
 type Session = RegistryOptions & {
 	readonly reference: Reference;
 	readonly patience: Patience;
+	readonly authorities: readonly string[] | undefined;
 	base: Promise<URL> | undefined;
 	authorization: string | undefined;
 };
 
 /** Opens the source of one reference. Nothing is sent before the first document is asked for. Credentials belong to this registry alone. */
 export function registrySource(reference: Reference, options: RegistryOptions): ImageSource {
-	const session: Session = { patience: defaultPatience, ...options, reference, base: undefined, authorization: undefined };
+	const authorities = trustedAuthorities(reference.domain, options.certificateFolders);
+	const session: Session = { patience: defaultPatience, ...options, reference, authorities, base: undefined, authorization: undefined };
 	const wanted = reference.digest ?? reference.tag ?? "latest";
 	return {
 		names: () => [formatReference(reference)],
@@ -55,7 +60,8 @@ async function findBase(session: Session): Promise<URL> {
 	const secure = new URL(`https://${host}/v2/`);
 	if (session.tlsVerify && !isLoopback(domain)) return secure;
 	try {
-		const reply = await send({ url: secure, tlsVerify: session.tlsVerify, patience: { ...session.patience, attempts: 1 } });
+		const { tlsVerify, authorities, patience } = session;
+		const reply = await send({ url: secure, tlsVerify, authorities, patience: { ...patience, attempts: 1 } });
 		await reply.discard();
 		return secure;
 	} catch (error) {
@@ -68,7 +74,7 @@ async function request(session: Session, path: string, headers: Readonly<Record<
 	session.base ??= findBase(session);
 	const base = await session.base;
 	const url = new URL(`${session.reference.repository}/${path}`, base);
-	const common = { url, headers, tlsVerify: session.tlsVerify, patience: session.patience };
+	const common = { url, headers, tlsVerify: session.tlsVerify, authorities: session.authorities, patience: session.patience };
 	const reply = await send({ ...common, authorization: session.authorization });
 	// Only the registry itself may ask for credentials, not a host it redirected to.
 	if (reply.status !== 401 || reply.url.origin !== base.origin) return reply;
@@ -77,6 +83,7 @@ async function request(session: Session, path: string, headers: Readonly<Record<
 		registry: base,
 		repository: session.reference.repository,
 		tlsVerify: session.tlsVerify,
+		authorities: session.authorities,
 		patience: session.patience,
 		credentials: () => credentialsOf(session),
 	};
