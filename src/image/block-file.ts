@@ -7,6 +7,7 @@ import { AT_FDCWD, Fd, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR
 import { check, cString, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
 
+/** A block of EROFS, and the unit of holes. */
 export const blockBytes = 4096;
 const bufferBytes = 1 << 20;
 const writebackBytes = 16 << 20;

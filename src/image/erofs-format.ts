@@ -6,11 +6,17 @@ import { encodeBytes } from "./bytes.ts";
 import type { Inode } from "./tree.ts";
 import type { Xattrs } from "./xattrs.ts";
 
+/** Where the superblock begins, in bytes. */
 export const superOffset = 1024;
+/** The superblock's first word. */
 export const magic = 0xe0f5e1e2;
+/** An extended inode. */
 export const inodeBytes = 64;
-export const slotBytes = 32; // an inode's number is its offset in the metadata area in slots
+/** The unit of inode numbers: an inode's number is its offset in the metadata area in slots. */
+export const slotBytes = 32;
+/** A folder entry, its name apart. */
 export const direntBytes = 12;
+/** The block address of a hole. */
 export const nullBlock = 0xffffffff;
 
 /** How an inode's data lies. */

@@ -24,6 +24,7 @@ export type LayerLimits = TarLimits & {
 	readonly ratioFromBytes: number;
 };
 
+/** What is allowed when nothing else is said: a million entries, 256 GiB, 400 times from 4 GiB on. */
 export const defaultLimits: LayerLimits = {
 	maxHeaderBytes: 1 << 20,
 	maxEntries: 1 << 20,

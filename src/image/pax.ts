@@ -11,6 +11,7 @@ export type PaxRecords = {
 	readonly sparse: readonly string[];
 };
 
+/** No extended header. */
 export const noRecords: PaxRecords = { values: new Map(), sparse: [] };
 
 /** A decimal as pax and GNU write it: digits only, up to 2^53. @throws `invalid-spec` */

@@ -4,6 +4,7 @@
 import { CortenError } from "../base/errors.ts";
 import { brokenEntry, decodeBytes } from "./bytes.ts";
 
+/** The unit of a tar. */
 export const blockBytes = 512;
 
 /** The fields of one header block, before extended headers are laid over them. Names are byte strings. */
