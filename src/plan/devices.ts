@@ -4,7 +4,8 @@
 import { CortenError } from "../base/errors.ts";
 import { O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
 import type { Config, Device } from "../spec/runtime.ts";
-import { type ParsedMount, sourceOfDev } from "./mounts.ts";
+import type { ParsedMount } from "./mount-target.ts";
+import { sourceOfDev } from "./mounts.ts";
 import { opFlags } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 

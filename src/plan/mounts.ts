@@ -3,35 +3,17 @@
 // @see runtime-spec config.md#mounts, config-linux.md#default-filesystems
 
 import { CortenError } from "../base/errors.ts";
-import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
-import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, Mount } from "../spec/runtime.ts";
-import { cgroupFolders, hierarchyName } from "./cgroup-paths.ts";
+import { addCgroupMount } from "./cgroup-mount.ts";
+import { attach, createFolder, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
-/** A mount, taken apart. */
-export type ParsedMount = { readonly mount: Mount; readonly options: flag.MountOptions; readonly bind: boolean; readonly at: string };
-type Parsed = ParsedMount;
-
-/** What the compilation of a mount may look at. */
-export type MountContext = {
-	readonly root: number;
-	readonly mounts: readonly ParsedMount[];
-	readonly config: Config;
-	readonly host: HostFacts;
-	/** The container's folder, to which relative sources refer. */
-	readonly folder: string;
-	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
-	readonly opened: ReadonlyMap<number, number>;
-};
-
-const createFolder = 1;
 /** openat2's create: as the thing in this slot is. */
 const createLike = (slot: number): number => 256 + slot;
 
-function parse(mount: Mount, index: number): Parsed {
+function parse(mount: Mount, index: number): ParsedMount {
 	const at = `/mounts/${index}`;
 	const options = flag.parseMountOptions(mount.options ?? []);
 	const word = options.unsupported[0];
@@ -80,35 +62,23 @@ export function openSharedBinds(steps: Steps, mounts: readonly ParsedMount[], fo
 export function addMounts(steps: Steps, context: MountContext): void {
 	for (const [index, parsed] of context.mounts.entries()) {
 		if (parsed.bind) addBind(steps, parsed, context, context.opened.get(index));
-		else if (parsed.mount.type === "cgroup" && context.host.cgroup.version === 1)
-			addCgroup1(steps, parsed, context, context.host.cgroup.hierarchies);
+		else if (parsed.mount.type === "cgroup") addCgroupMount(steps, parsed, context);
 		else addFilesystem(steps, parsed, context);
 	}
 }
 
-const nameOf = ({ mount }: Parsed): string => `mount "${mount.source ?? mount.type ?? "none"}" at "${mount.destination}"`;
-
-/** Resolves `path` in `dir` and moves the mount in `from` onto it. */
-function attach(steps: Steps, dir: number, path: string, from: number, create: number, noLinks: boolean, what: string, at: string): void {
-	const target = takeSlot(steps);
-	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noLinks ? RESOLVE_NO_SYMLINKS : 0);
-	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create }, `find mount point "${path}"`, `${at}/destination`);
-	add(steps, "move_mount", { from, to: target }, what, at);
-	freeSlot(steps, target);
-}
-
 // An image may bring these as a link, to have devices, /proc or /sys made somewhere else (CVE-2026-41579, CVE-2019-19921).
-const mustBePlain = ({ mount }: Parsed): boolean =>
+const mustBePlain = ({ mount }: ParsedMount): boolean =>
 	mount.type === "proc" || mount.type === "sysfs" || trimmed(mount.destination) === "/dev";
 
 /** Filesystems without a disk: read-only is a matter of the mount alone. */
 const virtualTypes = ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup2", "overlay"];
 
-function addFilesystem(steps: Steps, parsed: Parsed, context: MountContext): void {
+function addFilesystem(steps: Steps, parsed: ParsedMount, context: MountContext): void {
 	const { mount, options, at } = parsed;
 	if (mount.type === undefined)
 		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": it has no type`, { at: `${at}/type` });
-	const type = mount.type === "cgroup" ? "cgroup2" : mount.type;
+	const type = mount.type;
 	const attrs = options.attributes.set | options.recursiveAttributes.set;
 	const words = [`source=${mount.source ?? type}`, ...options.data];
 	if ((attrs & flag.MOUNT_ATTR_RDONLY) !== 0 && !virtualTypes.includes(type)) words.push("ro");
@@ -127,7 +97,7 @@ function addFilesystem(steps: Steps, parsed: Parsed, context: MountContext): voi
 	freeSlot(steps, made);
 }
 
-function openBind(steps: Steps, { mount, options, at }: Parsed, folder: string): number {
+function openBind(steps: Steps, { mount, options, at }: ParsedMount, folder: string): number {
 	if (mount.source === undefined) {
 		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": a bind mount needs a source`, { at: `${at}/source` });
 	}
@@ -138,7 +108,7 @@ function openBind(steps: Steps, { mount, options, at }: Parsed, folder: string):
 	return tree;
 }
 
-function addBind(steps: Steps, parsed: Parsed, context: MountContext, opened: number | undefined): void {
+function addBind(steps: Steps, parsed: ParsedMount, context: MountContext, opened: number | undefined): void {
 	const { mount, options, at } = parsed;
 	const tree = opened ?? openBind(steps, parsed, context.folder);
 	const whole = options.propagation === 0 || options.propagationRecursive;
@@ -151,72 +121,4 @@ function addBind(steps: Steps, parsed: Parsed, context: MountContext, opened: nu
 	alter(0, options.attributes, whole ? 0 : propagation);
 	attach(steps, context.root, mount.destination, tree, createLike(tree), mustBePlain(parsed), nameOf(parsed), at);
 	freeSlot(steps, tree);
-}
-
-/**
- * All v1 hierarchies below a tmpfs, as the host has them. With a cgroup namespace each shows the container's own cgroup as its root;
- * without one the container's folders are bound, for a whole hierarchy would show, and writable let change, everybody's.
- */
-function addCgroup1(
-	steps: Steps,
-	parsed: Parsed,
-	context: MountContext,
-	hierarchies: readonly { readonly mountPoint: string; readonly controllers: readonly string[] }[],
-): void {
-	const { mount, options, at } = parsed;
-	const what = nameOf(parsed);
-	const attrs = options.attributes.set | options.recursiveAttributes.set;
-	const own = context.config.linux.namespaces.some((namespace) => namespace.type === "cgroup");
-	const base = takeSlot(steps);
-	const made = takeSlot(steps);
-	add(
-		steps,
-		"fsmount",
-		{ out: base, type: "tmpfs", options: ["source=cgroup", "mode=755"], attrs: attrs & ~flag.MOUNT_ATTR_RDONLY },
-		what,
-		at,
-	);
-	attach(steps, context.root, mount.destination, base, createFolder, false, what, at);
-	for (const hierarchy of hierarchies) {
-		const name = hierarchyName(hierarchy.mountPoint);
-		const folder = own
-			? undefined
-			: cgroupFolders(context.config.linux, context.host.cgroup, context.folder).find((path) =>
-					path.startsWith(`${hierarchy.mountPoint}/`),
-				);
-		if (own)
-			add(
-				steps,
-				"fsmount",
-				{ out: made, type: "cgroup", options: ["source=cgroup", ...hierarchy.controllers], attrs },
-				`mount cgroup "${name}"`,
-				at,
-			);
-		else if (folder === undefined) continue;
-		else {
-			add(steps, "open_tree", { out: made, dir: cwd, path: folder, flags: flag.OPEN_TREE_CLONE }, `open cgroup "${folder}"`, at);
-			add(
-				steps,
-				"mount_setattr",
-				{ slot: made, flags: 0, set: attrs, clear: 0, propagation: flag.MS_PRIVATE },
-				`mount cgroup "${name}"`,
-				at,
-			);
-		}
-		attach(steps, base, name, made, createFolder, true, `mount cgroup "${name}"`, at);
-		for (const alias of name.includes(",") ? hierarchy.controllers : []) {
-			add(steps, "symlinkat", { target: name, dir: base, path: alias }, `link cgroup "${alias}"`, at);
-		}
-	}
-	if ((attrs & flag.MOUNT_ATTR_RDONLY) !== 0) {
-		add(
-			steps,
-			"mount_setattr",
-			{ slot: base, flags: 0, set: flag.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 },
-			`make "${mount.destination}" read-only`,
-			at,
-		);
-	}
-	freeSlot(steps, base);
-	freeSlot(steps, made);
 }

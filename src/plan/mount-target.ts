@@ -1,0 +1,46 @@
+// What all mounts share: their parts, and how a detached mount gets to its place in the root.
+
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
+import type { HostFacts } from "../linux/host.ts";
+import type { MountOptions } from "../linux/mount-flags.ts";
+import type { Config, Mount } from "../spec/runtime.ts";
+import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
+
+/** A mount, taken apart. */
+export type ParsedMount = { readonly mount: Mount; readonly options: MountOptions; readonly bind: boolean; readonly at: string };
+
+/** What the compilation of a mount may look at. */
+export type MountContext = {
+	readonly root: number;
+	readonly mounts: readonly ParsedMount[];
+	readonly config: Config;
+	readonly host: HostFacts;
+	/** The container's folder, to which relative sources refer. */
+	readonly folder: string;
+	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
+	readonly opened: ReadonlyMap<number, number>;
+};
+
+/** openat2's create. */
+export const createFolder = 1;
+
+/** The words for its errors. */
+export const nameOf = ({ mount }: ParsedMount): string => `mount "${mount.source ?? mount.type ?? "none"}" at "${mount.destination}"`;
+
+/** Resolves `path` in `dir` and moves the mount in `from` onto it. */
+export function attach(
+	steps: Steps,
+	dir: number,
+	path: string,
+	from: number,
+	create: number,
+	noLinks: boolean,
+	what: string,
+	at: string,
+): void {
+	const target = takeSlot(steps);
+	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noLinks ? RESOLVE_NO_SYMLINKS : 0);
+	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create }, `find mount point "${path}"`, `${at}/destination`);
+	add(steps, "move_mount", { from, to: target }, what, at);
+	freeSlot(steps, target);
+}
