@@ -1,6 +1,7 @@
 // The layers of one image: fetched into the store, and made into layer files.
 
 import { CortenError, isError } from "../base/errors.ts";
+import { canMountErofs } from "../linux/erofs.ts";
 import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
 import { hasBlob, streamBlob, writeBlob } from "./blobs.ts";
@@ -37,7 +38,7 @@ export async function pullLayers(
 	source: ImageSource,
 	options: LayerPullOptions,
 ): Promise<readonly LayerSource[]> {
-	const { root, onProgress, layerKind = "erofs" } = options;
+	const { root, onProgress, layerKind = canMountErofs() ? "erofs" : "folder" } = options;
 	const layers: LayerSource[] = [];
 	/** blob -> whether it was there before. */
 	const provisions = new Map<Digest, Promise<boolean>>();

@@ -1,6 +1,7 @@
 // Makes the record of an image: from what a pull has just verified, or again from the blobs when the record or a layer file is lost.
 
 import { isError } from "../base/errors.ts";
+import { canMountErofs } from "../linux/erofs.ts";
 import { replaceFile } from "../linux/file.ts";
 import type { Descriptor, Digest, ImageConfig, ImageRecord } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
@@ -41,7 +42,7 @@ export function createRecord(
 export async function rebuildRecord(
 	root: string,
 	entry: StoreEntry,
-	kind: LayerSource["kind"] = "erofs",
+	kind: LayerSource["kind"] = canMountErofs() ? "erofs" : "folder",
 ): Promise<ImageRecord | undefined> {
 	const what = `image "${entry.digest}"`;
 	try {

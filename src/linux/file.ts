@@ -49,7 +49,9 @@ export function openFd(path: string, flags: number, mode = 0): Fd {
  */
 export function openInRoot(root: Fd, path: string, flags: number): Fd {
 	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)]);
-	return new Fd(check(syscall(nr.openat2, root.number, cString(path), how, how.byteLength), `cannot open "${path}" in the root filesystem`));
+	return new Fd(
+		check(syscall(nr.openat2, root.number, cString(path), how, how.byteLength), `cannot open "${path}" in the root filesystem`),
+	);
 }
 
 /**
