@@ -26,23 +26,22 @@ function xattrsOf(path: Buffer): string {
 		.join(",");
 }
 
-/** Of a file too large to read whole: what lies at its beginning, middle and end. */
-function sampleHash(path: Buffer, size: number): string {
+/**
+ * The content's digest; of a file larger than `maxBytes` that of its beginning, middle and end.
+ * The file is closed also when it cannot be read, or its mount would stay busy.
+ */
+function contentHash(path: Buffer, size: number, maxBytes: number): string {
 	const hash = createHash("sha256");
 	const buffer = Buffer.alloc(1 << 16);
 	const fd = openSync(path, "r");
-	for (const at of [0, Math.floor(size / 2), size - buffer.length])
-		hash.update(buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, at)));
-	closeSync(fd);
-	return hash.digest("hex").slice(0, 16);
-}
-
-function contentHash(path: Buffer): string {
-	const hash = createHash("sha256");
-	const buffer = Buffer.alloc(1 << 20);
-	const fd = openSync(path, "r");
-	for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) hash.update(buffer.subarray(0, got));
-	closeSync(fd);
+	try {
+		if (size > maxBytes) {
+			for (const at of [0, Math.floor(size / 2), size - buffer.length])
+				hash.update(buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, at)));
+		} else for (let got = readSync(fd, buffer); got > 0; got = readSync(fd, buffer)) hash.update(buffer.subarray(0, got));
+	} finally {
+		closeSync(fd);
+	}
 	return hash.digest("hex").slice(0, 16);
 }
 
@@ -59,8 +58,7 @@ export function walk(root: string, options: WalkOptions = {}): string[] {
 		const directory = type === 0o040000;
 		const device = type === 0o020000 || type === 0o060000 ? stat.rdev : 0n;
 		const target = type === 0o120000 ? readlinkSync(path, { encoding: "buffer" }).toString("latin1") : "";
-		const large = stat.size > BigInt(options.maxHashBytes ?? 1 << 30);
-		const content = type !== 0o100000 ? "" : large ? sampleHash(path, Number(stat.size)) : contentHash(path);
+		const content = type !== 0o100000 ? "" : contentHash(path, Number(stat.size), options.maxHashBytes ?? 1 << 30);
 		const time = directory && options.directoryTimes === false ? "" : stat.mtimeNs;
 		const size = directory ? "" : stat.size;
 		const links = directory ? "" : `${stat.nlink}:${stat.nlink > 1n ? (first.get(stat.ino) ?? name) : ""}`;
