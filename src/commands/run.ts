@@ -116,7 +116,7 @@ async function findHeld(context: Context, find: () => Promise<ImageRecord | unde
 }
 
 /** Makes the container and becomes launch. @throws what the stages throw; nothing is left behind then */
-async function start(context: Context, input: StartInput): Promise<never> {
+export async function start(context: Context, input: StartInput): Promise<never> {
 	const { request, host, image } = input;
 	const id = newId();
 	const folder = containerFolder(context.root, id);

@@ -28,7 +28,7 @@ export type PullOptions = {
 	readonly platform?: Platform;
 	/** missing: a name that is in the store is not asked for again. Default always. */
 	readonly policy?: "always" | "missing";
-	/** Default erofs. */
+	/** Default erofs where the kernel mounts it, else folder. */
 	readonly layerKind?: LayerSource["kind"];
 	readonly registry?: Partial<RegistryOptions>;
 	readonly onProgress?: (progress: PullProgress) => void;

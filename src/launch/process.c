@@ -158,7 +158,7 @@ long hear(uint32_t wanted)
 		struct pollfd ready[2] = { { self.channel, POLLIN, 0 }, { (int)signals, POLLIN, 0 } };
 		if (sys(poll, ready, 2, -1) < 0)
 			continue;
-		if (ready[1].revents) {
+		if (ready[1].revents && !ready[0].revents) { // what the child said came first: a payload that runs gets the signal itself
 			uint32_t info[32] = { 0 };
 			sys(read, signals, info, sizeof info);
 			self.failed = 1, self.status = 128 + (int)info[0];

@@ -82,15 +82,14 @@ static void read_stream(struct stream *s)
 		start = end;
 	}
 	s->length = end - start;
-	for (size_t i = 0; i < s->length; i++)
-		s->line[i] = s->line[start + i];
+	memcpy(s->line, s->line + start, s->length); // forwards, byte by byte: the parts may overlap
 }
 
-static void open_stream(struct stream *s, const char *name, int fd)
+static void open_stream(struct stream *s, const char *name, uint64_t slot)
 {
-	s->fd = fd, s->name = name;
-	if (fd >= 0)
-		sys(fcntl, fd, F_SETFL, O_NONBLOCK);
+	s->fd = slot == AT_FDCWD_SLOT ? -1 : slot_fd(slot), s->name = name;
+	if (s->fd >= 0)
+		sys(fcntl, s->fd, F_SETFL, O_NONBLOCK);
 }
 
 // ---- signals
@@ -142,7 +141,7 @@ static void read_signals(int fd)
 
 // ---- waiting
 
-/// Waits for the child and keeps how it ended.
+// Waits for the child and keeps how it ended.
 void reap_child(void)
 {
 	struct siginfo_ info;
@@ -178,8 +177,8 @@ long supervise(const struct plan_op *op)
 	uint64_t all = ~0ull;
 	int master = self.terminal, reading = op->args[4] && master >= 0, to_log = op->args[0] != AT_FDCWD_SLOT;
 	log_file = to_log ? slot_fd(op->args[0]) : -1;
-	open_stream(&out, "stdout", op->args[1] != AT_FDCWD_SLOT ? slot_fd(op->args[1]) : -1);
-	open_stream(&err, "stderr", op->args[2] != AT_FDCWD_SLOT ? slot_fd(op->args[2]) : -1);
+	open_stream(&out, "stdout", op->args[1]);
+	open_stream(&err, "stderr", op->args[2]);
 	if (master >= 0) {
 		sys(fcntl, master, F_SETFL, O_NONBLOCK);
 		if (to_log)
@@ -215,11 +214,8 @@ long supervise(const struct plan_op *op)
 		}
 		if (typed_length && ready[2].revents & POLLOUT) {
 			long n = sys(write, master, typed, typed_length);
-			if (n > 0) {
-				typed_length -= (size_t)n;
-				for (size_t i = 0; i < typed_length; i++)
-					typed[i] = typed[i + (size_t)n];
-			}
+			if (n > 0)
+				memcpy(typed, typed + n, typed_length -= (size_t)n);
 		}
 		if (ready[2].revents & (POLLIN | POLLHUP | POLLERR)) {
 			if (from == master && master >= 0) {

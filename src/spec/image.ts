@@ -39,7 +39,12 @@ export type ImageConfig = {
 	};
 	/** Digests of the uncompressed layer tars, lowest first. */
 	readonly diffIDs: readonly Digest[];
-	readonly history: readonly { readonly created?: string; readonly createdBy?: string; readonly comment?: string; readonly emptyLayer: boolean }[];
+	readonly history: readonly {
+		readonly created?: string;
+		readonly createdBy?: string;
+		readonly comment?: string;
+		readonly emptyLayer: boolean;
+	}[];
 };
 
 /**

@@ -11,6 +11,10 @@ export type LayerSource =
 /** How the root filesystem comes about. All paths are absolute paths of the host. */
 export type RootfsRecipe =
 	/** overlayfs of image layers (lowest first), with a writable layer in the container's folder; no upper when the root is read-only. */
-	| { readonly kind: "layers"; readonly layers: readonly LayerSource[]; readonly upper?: { readonly upperDir: string; readonly workDir: string } }
+	| {
+			readonly kind: "layers";
+			readonly layers: readonly LayerSource[];
+			readonly upper?: { readonly upperDir: string; readonly workDir: string };
+	  }
 	/** A folder that is the root itself (`--rootfs`, or a bundle's root.path). */
 	| { readonly kind: "folder"; readonly path: string };

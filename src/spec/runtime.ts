@@ -2,6 +2,7 @@
 // int64 and uint64 properties are bigint after decoding. Unknown properties are ignored as the specification demands.
 // @see runtime-spec config.md, config-linux.md
 
+/** The whole document. @see runtime-spec config.md */
 export type Config = {
 	readonly ociVersion: string;
 	readonly root: { readonly path: string; readonly readonly: boolean };
@@ -44,7 +45,9 @@ export type CapabilitySets = {
 	readonly ambient: readonly string[];
 };
 
+/** The kinds of namespaces, in the words of config.json. @see runtime-spec config-linux.md#namespaces */
 export const namespaceTypes = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"] as const;
+/** One of {@link namespaceTypes}. */
 export type NamespaceType = (typeof namespaceTypes)[number];
 
 /** @see runtime-spec config-linux.md */
@@ -73,9 +76,21 @@ export type Device = {
 
 /** @see runtime-spec config-linux.md#control-groups */
 export type Resources = {
-	readonly devices?: readonly { readonly allow: boolean; readonly type?: string; readonly major?: number; readonly minor?: number; readonly access?: string }[];
+	readonly devices?: readonly {
+		readonly allow: boolean;
+		readonly type?: string;
+		readonly major?: number;
+		readonly minor?: number;
+		readonly access?: string;
+	}[];
 	readonly memory?: { readonly limit?: bigint; readonly reservation?: bigint; readonly swap?: bigint };
-	readonly cpu?: { readonly shares?: bigint; readonly quota?: bigint; readonly period?: bigint; readonly cpus?: string; readonly mems?: string };
+	readonly cpu?: {
+		readonly shares?: bigint;
+		readonly quota?: bigint;
+		readonly period?: bigint;
+		readonly cpus?: string;
+		readonly mems?: string;
+	};
 	readonly pids?: { readonly limit: bigint };
 	readonly unified?: Readonly<Record<string, string>>;
 };
