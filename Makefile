@@ -22,13 +22,16 @@ LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-p
 BUN_FLAGS := --compile --splitting --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
-.PHONY: help setup peers build check test e2e bench demo install clean format need-bun
+.PHONY: help setup setup-build peers build check test e2e bench demo install clean format need-bun
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 setup: ## npm packages, and the tools the tests need (apt-get, only what is missing)
 	@scripts/setup.sh
+
+setup-build: ## only what building needs
+	@scripts/setup.sh build
 
 peers: ## podman and docker for the bench; no service is started
 	@scripts/setup.sh peers
@@ -67,7 +70,7 @@ check: need-bun ## format, lint, types, layers, sizes, docs, generated files, C 
 format: need-bun ## writes the house format into all files
 	@node_modules/.bin/biome check --write .
 
-test: build ## unit and end-to-end tests (as root); ends with the line "N passed, N failed, N skipped"
+test: setup build ## sets up everything; unit and end-to-end tests (as root); ends with the line "N passed, N failed, N skipped"
 	@$(BUN) scripts/test.ts
 
 e2e: build ## one end-to-end file: make e2e FILE=run
@@ -80,7 +83,7 @@ build/floor build/stopwatch: build/%: bench/%.c
 	@mkdir -p build
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
 
-demo: build ## runs the hello image and shows what happened
+demo: setup-build build ## sets up what the build needs; runs the hello image and shows what happened
 	@$(BUN) scripts/demo.ts
 
 install: build ## PREFIX=/usr DESTDIR=
