@@ -51,10 +51,8 @@ export function podmanEngine(folder: string): Engine | undefined {
 	writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
 	const base = ["podman", "--root", `${folder}/podman/root`, "--runroot", `${folder}/podman/run`, "--storage-driver", "overlay"];
 	base.push("--cgroup-manager", "cgroupfs", "--events-backend", "none", "--tmpdir", `${folder}/podman/tmp`);
-	// podman's own default raises limits, which a machine without CAP_SYS_RESOURCE refuses; these are the ones it has.
-	const limits = readFileSync("/proc/self/limits", "utf8");
-	const hard = (row: string) => new RegExp(`^${row}s+S+s+(d+)`, "m").exec(limits)?.[1] ?? "1024";
-	const ulimits = ["--ulimit", `nofile=${hard("Max open files")}`, "--ulimit", `nproc=${hard("Max processes")}`];
+	// podman's own default raises limits, which a machine without CAP_SYS_RESOURCE refuses.
+	const ulimits = ["--ulimit", "nofile=1024", "--ulimit", "nproc=1024"];
 	const options = ["--network", "none", "--log-driver", "k8s-file", ...ulimits];
 	return {
 		name: "podman",

@@ -51,7 +51,7 @@ async function planImage(context: Context, options: Parameters<typeof decodeRunR
 	using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 	const host = readHostFactsFor(request);
 	const container = placeholder(context, request.name);
-	const { config, rootfs } = createBundle({
+	const bundle = createBundle({
 		id: container.id,
 		image: held?.image,
 		rootfsPath: request.rootfs,
@@ -60,7 +60,7 @@ async function planImage(context: Context, options: Parameters<typeof decodeRunR
 		folder: container.folder,
 		host,
 	});
-	return compile({ config, rootfs, host, frame: frameOf(context, request, container) });
+	return compile({ ...bundle, host, frame: frameOf(context, request, container, bundle) });
 }
 
 function planBundle(context: Context, folder: string): Plan {

@@ -127,7 +127,7 @@ export async function start(context: Context, input: StartInput): Promise<never>
 		fillFolder(folder, bundle);
 		cidFile?.write(id);
 		const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
-		const frame = frameOf(context, request, created, size);
+		const frame = frameOf(context, request, created, bundle, size);
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
 		becomeLaunch(encodePlan(plan, { lockFd: created.lockFd.number, json: context.logFormat === "json" }));
 	} catch (error) {
@@ -151,10 +151,9 @@ class CidFile implements Disposable {
 	}
 }
 
-/** What the bundle brought, into the folder: config.json for exec and inspect, the bound files, and the writable layer. */
+/** What the bundle brought, into the folder: config.json for exec and inspect, and the writable layer. */
 function fillFolder(folder: string, bundle: Bundle): void {
 	writeFile(`${folder}/config.json`, encodeConfig(bundle.config));
-	for (const file of bundle.files) writeFile(`${folder}/${file.path}`, file.content, file.mode);
 	if (bundle.rootfs.kind !== "layers" || bundle.rootfs.upper === undefined) return;
 	makeFolder(bundle.rootfs.upper.upperDir, 0o755);
 	makeFolder(bundle.rootfs.upper.workDir);
@@ -191,11 +190,13 @@ export function frameOf(
 	context: Context,
 	request: RunRequest,
 	container: Pick<CreatedContainer, "id" | "folder" | "nameLink">,
+	bundle: Pick<Bundle, "files">,
 	terminalSize?: Frame["terminalSize"],
 ): Frame {
 	return {
 		folder: container.folder,
 		stage: `${context.runroot}/stage`,
+		files: bundle.files.map(({ path, content }) => ({ source: `${container.folder}/${path}`, content })),
 		...(request.detach && { detachMessage: `${container.id}\n` }),
 		output: request.detach ? "log" : "inherit",
 		input: request.interactive && !request.detach ? "inherit" : "null",

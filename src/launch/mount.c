@@ -80,7 +80,7 @@ long openat2_op(const struct plan_op *op)
 
 long write_op(int dir, const char *path, const char *data, size_t length, uint64_t flags)
 {
-	long fd = sys(openat, dir, path, O_WRONLY | O_CLOEXEC | flags, 0600);
+	long fd = sys(openat, dir, path, O_WRONLY | O_CLOEXEC | flags, 0644);
 	if (fd < 0)
 		return fd;
 	long n = sys(write, fd, data, length);

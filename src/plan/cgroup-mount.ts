@@ -15,7 +15,7 @@ export function addCgroupMount(steps: Steps, parsed: ParsedMount, context: Mount
 	const { mount, options, at } = parsed;
 	const { config, host } = context;
 	const set = options.attributes.set | options.recursiveAttributes.set;
-	const folders = cgroupFolders(config.linux, host.cgroup, context.folder);
+	const folders = cgroupFolders(config.linux, host.cgroup, context.frame.folder);
 	const made = takeSlot(steps);
 	const bind = (folder: string, what: string): void => {
 		add(steps, "open_tree", { out: made, dir: cwd, path: folder, flags: flag.OPEN_TREE_CLONE }, `open cgroup "${folder}"`, at);
@@ -33,7 +33,7 @@ type Hierarchies = (HostFacts["cgroup"] & { version: 1 })["hierarchies"];
 function addHierarchies(
 	steps: Steps,
 	parsed: ParsedMount,
-	{ root, config, host, folder: containerFolder }: MountContext,
+	{ root, config, host, frame }: MountContext,
 	hierarchies: Hierarchies,
 	set: number,
 	made: number,
@@ -41,7 +41,7 @@ function addHierarchies(
 ): void {
 	const { mount, at } = parsed;
 	const namespace = config.linux.namespaces.some(({ type }) => type === "cgroup");
-	const folders = cgroupFolders(config.linux, host.cgroup, containerFolder);
+	const folders = cgroupFolders(config.linux, host.cgroup, frame.folder);
 	const base = takeSlot(steps);
 	const attrs = set & ~flag.MOUNT_ATTR_RDONLY;
 	add(steps, "fsmount", { out: base, type: "tmpfs", options: ["source=cgroup", "mode=755"], attrs }, nameOf(parsed), at);

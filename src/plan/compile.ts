@@ -60,11 +60,11 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	add(steps, "keyctl", {}, "make a session keyring");
 
 	// The root filesystem. First no mount made here may reach the host.
-	const opened = openSharedBinds(steps, mounts, frame.folder);
+	const opened = openSharedBinds(steps, mounts, frame);
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
 	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
-	const root = addRootfs(steps, rootfs, frame, host);
-	addMounts(steps, { root: root.root, mounts, config, host, folder: frame.folder, opened });
+	const root = addRootfs(steps, rootfs, frame, host, mounts);
+	addMounts(steps, { ...root, mounts, config, host, frame, opened });
 	addDevices(steps, config, mounts, root.root);
 	connect(steps, process, frame, output, root.root, true);
 	addSysctls(steps, config);

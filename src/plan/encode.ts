@@ -39,7 +39,10 @@ export type EncodeOptions = {
  * The data area while it grows: first the NUL that is "", then the blobs, each at a multiple of 8, then all texts. The texts are
  * joined and turned into bytes at once: one call for a whole plan is a quarter of the time that a call for each takes.
  */
-type Data = { readonly texts: string[]; textEnd: number; readonly blobs: Uint8Array[]; blobEnd: number };
+type Data = { readonly texts: string[]; textEnd: number; readonly blobs: Uint8Array[]; blobEnd: number; readonly bytesOf: Measure };
+
+/** How many bytes a text has in UTF-8. */
+type Measure = (text: string) => number;
 
 const encoder = new TextEncoder();
 const opWords = opBytes / 4;
@@ -57,7 +60,7 @@ function textOffset(data: Data, text: string): number {
 function append(data: Data, text: string): void {
 	if (text.includes("\0")) throw new CortenError("invalid-spec", `cannot put ${JSON.stringify(text)} into a plan: it holds a NUL byte`);
 	data.texts.push(text);
-	data.textEnd += Buffer.byteLength(text) + 1;
+	data.textEnd += data.bytesOf(text) + 1;
 }
 
 function textsOffset(data: Data, texts: readonly string[]): number {
@@ -94,11 +97,23 @@ type Records = { readonly words: Uint32Array; readonly longs: BigUint64Array };
  * @throws `invalid-spec` beyond 4096 ops or 16 MiB, and for text that holds a NUL
  */
 export function encodePlan(plan: Plan, options: EncodeOptions): Uint8Array {
+	// Nearly every plan is ASCII, where characters are bytes and need no counting; one that is not shows in its total length.
+	return encodeMeasured(plan, options, (text) => text.length) ?? encodeExactly(plan, options);
+}
+
+function encodeExactly(plan: Plan, options: EncodeOptions): Uint8Array {
+	const bytes = encodeMeasured(plan, options, (text) => encoder.encode(text).length);
+	if (bytes === undefined) throw new CortenError("bug", "the texts of a plan changed their length");
+	return bytes;
+}
+
+/** @returns undefined when the texts turn out longer than `bytesOf` said */
+function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): Uint8Array | undefined {
 	if (plan.ops.length > maxOps) throw tooLarge("ops");
 	const escaped = options.json ? (text: string): string => JSON.stringify(text).slice(1, -1) : (text: string): string => text;
 	const dataOffset = headerBytes + plan.ops.length * opBytes;
 	const textStart = blobAlignment + blobBytes(plan);
-	const data: Data = { texts: [], textEnd: textStart, blobs: [], blobEnd: blobAlignment };
+	const data: Data = { texts: [], textEnd: textStart, blobs: [], blobEnd: blobAlignment, bytesOf };
 	const memory = new ArrayBuffer(dataOffset);
 	const records: Records = { words: new Uint32Array(memory), longs: new BigUint64Array(memory) };
 	let word = headerBytes / 4;
@@ -123,8 +138,10 @@ export function encodePlan(plan: Plan, options: EncodeOptions): Uint8Array {
 		bytes.set(blob, at);
 		at += roundUp(blob.length);
 	}
-	encoder.encodeInto(data.texts.join("\0"), bytes.subarray(dataOffset + textStart));
-	return bytes;
+	const texts = `${data.texts.join("\0")}\0`;
+	const room = bytes.subarray(dataOffset + textStart);
+	const { read, written } = encoder.encodeInto(texts, room);
+	return data.texts.length === 0 || (read === texts.length && written === room.length) ? bytes : undefined;
 }
 
 function tooLarge(of: "ops" | "bytes"): CortenError {

@@ -15,6 +15,11 @@ export type Frame = {
 	readonly input: "inherit" | "null";
 	/** For a terminal: its first size. */
 	readonly terminalSize?: { readonly rows: number; readonly columns: number };
+	/**
+	 * Bind sources that exist nowhere on the host: launch writes them on the stage, so that they need neither making nor removing.
+	 * `source` is the mount's source in config.json.
+	 */
+	readonly files?: readonly { readonly source: string; readonly content: string }[];
 	/** A further file that receives the payload's pid (`--pidfile`). */
 	readonly pidFile?: string;
 	/** At the end: keep the folder with its exit file, or remove everything and the name's link. */

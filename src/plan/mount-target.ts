@@ -4,6 +4,7 @@ import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } f
 import type { HostFacts } from "../linux/host.ts";
 import type { MountOptions } from "../linux/mount-flags.ts";
 import type { Config, Mount } from "../spec/runtime.ts";
+import type { Frame } from "./frame.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** A mount, taken apart. */
@@ -12,11 +13,12 @@ export type ParsedMount = { readonly mount: Mount; readonly options: MountOption
 /** What the compilation of a mount may look at. */
 export type MountContext = {
 	readonly root: number;
+	readonly stage: number;
 	readonly mounts: readonly ParsedMount[];
 	readonly config: Config;
 	readonly host: HostFacts;
-	/** The container's folder, to which relative sources refer. */
-	readonly folder: string;
+	/** Its folder is what relative sources refer to. */
+	readonly frame: Pick<Frame, "folder" | "files">;
 	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
 	readonly opened: ReadonlyMap<number, number>;
 };

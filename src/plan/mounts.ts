@@ -6,6 +6,7 @@ import { CortenError } from "../base/errors.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, Mount } from "../spec/runtime.ts";
 import { addCgroupMount } from "./cgroup-mount.ts";
+import { stagedSource } from "./mount-points.ts";
 import { attach, createFolder, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
@@ -50,10 +51,10 @@ const trimmed = (path: string): string => (path.endsWith("/") ? path.slice(0, -1
  * Opens the sources of shared binds. It must happen before the host's mounts become slaves: a copy made later would hear of the host's
  * mounts, but the host not of the container's.
  */
-export function openSharedBinds(steps: Steps, mounts: readonly ParsedMount[], folder: string): Map<number, number> {
+export function openSharedBinds(steps: Steps, mounts: readonly ParsedMount[], frame: MountContext["frame"]): Map<number, number> {
 	const opened = new Map<number, number>();
 	for (const [index, parsed] of mounts.entries()) {
-		if (parsed.bind && parsed.options.propagation === flag.MS_SHARED) opened.set(index, openBind(steps, parsed, folder));
+		if (parsed.bind && parsed.options.propagation === flag.MS_SHARED) opened.set(index, openBind(steps, parsed, { frame, stage: cwd }));
 	}
 	return opened;
 }
@@ -97,20 +98,28 @@ function addFilesystem(steps: Steps, parsed: ParsedMount, context: MountContext)
 	freeSlot(steps, made);
 }
 
-function openBind(steps: Steps, { mount, options, at }: ParsedMount, folder: string): number {
+function openBind(steps: Steps, parsed: ParsedMount, { frame, stage }: Pick<MountContext, "frame" | "stage">): number {
+	const { mount, options, at } = parsed;
 	if (mount.source === undefined) {
 		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": a bind mount needs a source`, { at: `${at}/source` });
 	}
-	const path = mount.source.startsWith("/") ? mount.source : `${folder}/${mount.source}`;
+	const staged = stage === cwd ? undefined : stagedSource(parsed, frame);
+	const path = staged ?? (mount.source.startsWith("/") ? mount.source : `${frame.folder}/${mount.source}`);
 	const tree = takeSlot(steps);
 	const flags = flag.OPEN_TREE_CLONE | (options.bind === "rbind" ? flag.AT_RECURSIVE : 0);
-	add(steps, "open_tree", { out: tree, dir: cwd, path, flags }, `open "${path}" for the mount at "${mount.destination}"`, `${at}/source`);
+	add(
+		steps,
+		"open_tree",
+		{ out: tree, dir: staged === undefined ? cwd : stage, path, flags },
+		`open "${path}" for the mount at "${mount.destination}"`,
+		`${at}/source`,
+	);
 	return tree;
 }
 
 function addBind(steps: Steps, parsed: ParsedMount, context: MountContext, opened: number | undefined): void {
 	const { mount, options, at } = parsed;
-	const tree = opened ?? openBind(steps, parsed, context.folder);
+	const tree = opened ?? openBind(steps, parsed, context);
 	const whole = options.propagation === 0 || options.propagationRecursive;
 	const propagation = options.propagation === 0 ? flag.MS_PRIVATE : options.propagation;
 	const alter = (flags: number, { set, clear }: flag.MountAttributes, propagate: number): void => {

@@ -1,5 +1,6 @@
 // The root filesystem, built below the stage: a tmpfs on a folder that stays empty on the host, so that nothing has to be cleaned up.
-// In it: numbered layers (lowest first), u and w (overlayfs' upper and work folder), r (the root), e (the empty folder that hides others).
+// In it: numbered layers (lowest first), s (below them all: mount points that the image may lack), u and w (overlayfs' upper and work
+// folder), r (the root), e (the empty folder that hides others).
 // @see Documentation/filesystems/overlayfs.rst, Documentation/filesystems/erofs.rst
 
 import { CortenError } from "../base/errors.ts";
@@ -8,6 +9,8 @@ import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { LayerSource, RootfsRecipe } from "../spec/rootfs.ts";
 import type { Frame } from "./frame.ts";
+import { addMountPoints, mountPoints } from "./mount-points.ts";
+import type { ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
@@ -20,7 +23,7 @@ const maxMountData = 4095;
 const maxLayers = 500;
 
 /** Mounts the stage and on it the root. The current folder is the stage afterwards. */
-export function addRootfs(steps: Steps, recipe: RootfsRecipe, frame: Frame, host: HostFacts): Root {
+export function addRootfs(steps: Steps, recipe: RootfsRecipe, frame: Frame, host: HostFacts, mounts: readonly ParsedMount[]): Root {
 	const stage = takeSlot(steps);
 	const attributes = flag.MS_NOSUID | flag.MS_NODEV | flag.MS_NOEXEC;
 	add(
@@ -37,6 +40,7 @@ export function addRootfs(steps: Steps, recipe: RootfsRecipe, frame: Frame, host
 	);
 	add(steps, "fchdir", { slot: stage }, `enter "${frame.stage}"`);
 	folder(steps, stage, "r", 0o755);
+	addMountPoints(steps, stage, mounts, frame);
 	if (recipe.kind === "folder") addFolder(steps, recipe.path, stage);
 	else addOverlay(steps, recipe, frame, host, stage);
 	const root = takeSlot(steps);
@@ -85,10 +89,7 @@ function addOverlay(steps: Steps, recipe: RootfsRecipe & { kind: "layers" }, fra
 		addLayer(steps, layer, name, host, stage);
 		names.unshift(name); // overlayfs wants the topmost first
 	}
-	if (names.length === 0) {
-		folder(steps, stage, "0", 0o755); // an image "FROM scratch" without a layer
-		names.push("0");
-	}
+	names.push(mountPoints); // lowest: what the image has wins
 	// A root without a writable layer gets one in memory: mount points that the image lacks must be made somewhere.
 	const { upper } = recipe;
 	if (upper === undefined) {
