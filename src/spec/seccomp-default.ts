@@ -95,7 +95,7 @@ function first(op: string, value: number | bigint): Arg {
 	return { index: 0, value: BigInt(value), op };
 }
 
-function build(capabilities: readonly string[]): Seccomp {
+function buildRules(capabilities: readonly string[]): readonly Rule[] {
 	const names = allowed.split(" ");
 	for (const [capability, more] of allowedWith) if (capabilities.includes(capability)) names.push(...more.split(" "));
 	const rules: Rule[] = [allow(names), allow(["socket"], first("SCMP_CMP_LT", 12))];
@@ -107,11 +107,20 @@ function build(capabilities: readonly string[]): Seccomp {
 		// A filter cannot look behind clone3's pointer: ENOSYS makes the C library fall back to clone, whose flags it can see.
 		rules.push(allow(["clone"], { ...first("SCMP_CMP_MASKED_EQ", namespaceFlags), valueTwo: 0n }), refuse("clone3"));
 	}
+	return rules;
+}
+
+/** A profile whose rules are built when they are looked at: a start that knows the filter by heart never does. */
+function profile(capabilities: readonly string[]): Seccomp {
+	let rules: readonly Rule[] | undefined;
 	return {
 		defaultAction: "SCMP_ACT_ERRNO",
 		defaultErrnoRet: 1,
 		architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-		syscalls: rules,
+		get syscalls() {
+			rules ??= buildRules(capabilities);
+			return rules;
+		},
 	};
 }
 
@@ -119,7 +128,7 @@ function build(capabilities: readonly string[]): Seccomp {
  * The profile of a container with the default capabilities, of which CAP_SYS_CHROOT alone changes it. One document for all who ask, so
  * that the plan stage can tell by a glance that it has it compiled already.
  */
-export const commonSeccomp: Seccomp = build(["CAP_SYS_CHROOT"]);
+export const commonSeccomp: Seccomp = profile(["CAP_SYS_CHROOT"]);
 
 /**
  * The profile of a container whose bounding set is `capabilities` (names): {@link commonSeccomp} itself where that is it, else a new
@@ -127,6 +136,6 @@ export const commonSeccomp: Seccomp = build(["CAP_SYS_CHROOT"]);
  */
 export function defaultSeccomp(capabilities: readonly string[]): Seccomp {
 	for (const [capability] of allowedWith)
-		if (capabilities.includes(capability) !== (capability === "CAP_SYS_CHROOT")) return build(capabilities);
+		if (capabilities.includes(capability) !== (capability === "CAP_SYS_CHROOT")) return profile(capabilities);
 	return commonSeccomp;
 }
