@@ -5,8 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { type TarEntry, writeTar } from "../../scripts/lib/tar.ts";
 import { makeImage, makeIndex, passwdLayer, sha256, type TestImage, temporaryFolder, writeImages } from "../../test/support/images.ts";
 import { CortenError } from "../base/errors.ts";
-import { builtinLayout } from "./builtin.ts";
 import { pullImage } from "./pull.ts";
+import { builtinLayout } from "./sources/builtin.ts";
 import { findImage, readEntries } from "./store.ts";
 
 async function errorOf(root: string, text: string): Promise<CortenError> {

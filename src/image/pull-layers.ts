@@ -5,9 +5,9 @@ import { canMountErofs } from "../linux/erofs.ts";
 import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
 import { hasBlob, streamBlob, writeBlob } from "./blobs.ts";
-import { createLayer } from "./layer.ts";
+import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
-import type { ImageSource } from "./source.ts";
+import type { ImageSource } from "./sources/source.ts";
 import { layersFolder } from "./store.ts";
 
 /** What happens to one layer. */

@@ -7,7 +7,7 @@ import type { Descriptor, Digest, ImageConfig, ImageRecord } from "../spec/image
 import type { LayerSource } from "../spec/rootfs.ts";
 import { holdBlobs, readBlob, streamBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
-import { createLayer, readLayerFile } from "./layer.ts";
+import { createLayer, readLayerFile } from "./layer/layer.ts";
 import { decodeManifest, type Manifest, maxConfigBytes, maxManifestBytes } from "./manifest.ts";
 import { layersFolder, recordPath, type StoreEntry } from "./store.ts";
 

@@ -6,7 +6,7 @@ import type { Descriptor, Digest, ImageConfig, Platform } from "../spec/image.ts
 import { verifyBytes } from "./digest.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
 import { choosePlatform, formatPlatform, hostPlatform, platformSuits } from "./platform.ts";
-import type { ImageSource } from "./source.ts";
+import type { ImageSource } from "./sources/source.ts";
 
 /** A manifest with the documents that led to it. */
 export type Resolved = {

@@ -1,0 +1,124 @@
+// File contents on their way into an EROFS layer: small ones wait in memory to lie beside their inode, large ones go straight into
+// blocks, sparse ones into chunks of which only those with data exist.
+
+import { CortenError } from "../../base/errors.ts";
+import { type BlockFile, blockBytes } from "./block-file.ts";
+import { inodeBytes, nullBlock, xattrBytes } from "./erofs-format.ts";
+import type { Extents } from "./sparse.ts";
+import type { FileData, Inode } from "./tree.ts";
+
+/** Up to here a file shares its inode's block: one read fetches both, and it saves half a block. Larger ones would waste metadata. */
+const inlineMaxBytes = 2048;
+/** What inline files may hold of memory, all together; later ones get blocks of their own. */
+const inlineBudgetBytes = 32 << 20;
+const slabBytes = 1 << 20;
+/** A chunk map's length; a file with more 4 KiB chunks gets larger chunks (lastlog: 1 TB of hole in 16 KB of tar). */
+const chunksMax = 1 << 14;
+
+type Chunks = Extract<FileData, { kind: "chunks" }>;
+
+/** The content being written. */
+type Open = {
+	readonly inode: Inode;
+	readonly data: FileData;
+	/** Stored bytes taken so far. */
+	done: number;
+	readonly extents: Extents;
+	/** Of a sparse file: the index of the extent, the bytes of it taken, and where the last chunk's blocks end in the layer file. */
+	extent: number;
+	within: number;
+	end: number;
+};
+
+/** Takes one content after another. @see LayerWriter */
+export class ErofsData {
+	readonly #file: BlockFile;
+	#slab = new Uint8Array(0);
+	#inlineBytes = 0;
+	#open: Open | undefined;
+
+	constructor(file: BlockFile) {
+		this.#file = file;
+	}
+
+	open(inode: Inode, extents: Extents | undefined): void {
+		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? [], extent: 0, within: 0, end: 0 };
+	}
+
+	#place(inode: Inode, extents: Extents | undefined): FileData {
+		const { size } = inode;
+		if (size === 0) return { kind: "empty" };
+		if (extents !== undefined) {
+			let bits = 0;
+			while (size > blockBytes * 2 ** bits * chunksMax && bits < 31) bits++;
+			const chunks = Math.ceil(size / (blockBytes * 2 ** bits));
+			if (chunks > chunksMax) throw new CortenError("invalid-spec", `cannot write layer: a sparse file of ${size} bytes is too large`);
+			return { kind: "chunks", bits, map: new Uint32Array(chunks).fill(nullBlock) };
+		}
+		if (
+			size <= inlineMaxBytes &&
+			inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes &&
+			this.#inlineBytes + size <= inlineBudgetBytes
+		) {
+			if (this.#slab.length < size) this.#slab = new Uint8Array(slabBytes);
+			const bytes = this.#slab.subarray(0, size);
+			this.#slab = this.#slab.subarray(size);
+			this.#inlineBytes += size;
+			return { kind: "inline", bytes };
+		}
+		return { kind: "plain", block: this.#nextBlock() };
+	}
+
+	/** Block addresses have 32 bits, and the last is the hole's. */
+	#nextBlock(): number {
+		const block = this.#file.align();
+		if (block >= nullBlock) throw new CortenError("invalid-spec", "cannot write layer: it is larger than 16 TiB");
+		return block;
+	}
+
+	write(bytes: Uint8Array): void {
+		const open = this.#open;
+		if (open === undefined) throw new CortenError("bug", "a layer's data has no file");
+		if (open.data.kind === "chunks") this.#writeChunks(open.data, open, bytes);
+		else if (open.data.kind === "inline") open.data.bytes.set(bytes, open.done);
+		else this.#file.write(bytes);
+		open.done += bytes.length;
+	}
+
+	/** Lays stored bytes where the extents say; a chunk gets its blocks when its first byte comes. */
+	#writeChunks({ bits, map }: Chunks, open: Open, bytes: Uint8Array): void {
+		const chunkBytes = blockBytes * 2 ** bits;
+		const { extents } = open;
+		for (let taken = 0; taken < bytes.length; ) {
+			const left = (extents[open.extent + 1] ?? 0) - open.within;
+			if (left === 0) {
+				open.extent += 2;
+				open.within = 0;
+				continue;
+			}
+			const offset = (extents[open.extent] ?? 0) + open.within;
+			const chunk = Math.floor(offset / chunkBytes);
+			const inChunk = offset - chunk * chunkBytes;
+			if (map[chunk] === nullBlock) {
+				this.#file.seek(Math.max(this.#file.position, open.end));
+				map[chunk] = this.#nextBlock();
+				// All of a chunk's blocks must exist, also behind its last byte.
+				open.end = this.#file.position + Math.min(chunkBytes, open.inode.size - chunk * chunkBytes);
+			}
+			const part = bytes.subarray(taken, taken + Math.min(left, chunkBytes - inChunk));
+			this.#file.seek((map[chunk] ?? 0) * blockBytes + inChunk);
+			this.#file.write(part);
+			taken += part.length;
+			open.within += part.length;
+		}
+	}
+
+	close(): void {
+		const open = this.#open;
+		if (open === undefined) return;
+		open.inode.data = open.data;
+		this.#file.seek(Math.max(this.#file.position, open.end));
+		this.#file.align();
+		this.#open = undefined;
+	}
+}
