@@ -20,6 +20,7 @@ import { containerFolder } from "../supervise/layout.ts";
 import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
 import { type Context, defineCommand } from "./command.ts";
+import { type Laps, startLaps } from "./laps.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
 
@@ -40,6 +41,7 @@ export const command = defineCommand({
 		["corten run --rm oci:./layout:1.0 id", "an image from a folder"],
 	],
 	run: async (context, options, operands) => {
+		const laps = startLaps(context);
 		const request = decodeRunRequest(options);
 		checkTerminal(request);
 		const reference = request.rootfs === undefined ? operands[0] : undefined;
@@ -48,7 +50,8 @@ export const command = defineCommand({
 			throw new CortenError("invalid-argument", "cannot run without an image", { hint: "see: corten help run" });
 		}
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
-		return start(context, { request, host: readHostFactsFor(request), reference, image: held?.image, words });
+		laps.lap("image");
+		return start(context, { request, host: readHostFactsFor(request), reference, image: held?.image, words }, laps);
 	},
 });
 
@@ -116,20 +119,29 @@ async function findHeld(context: Context, find: () => Promise<ImageRecord | unde
 }
 
 /** Makes the container and becomes launch. @throws what the stages throw; nothing is left behind then */
-export async function start(context: Context, input: StartInput): Promise<never> {
+export async function start(context: Context, input: StartInput, laps: Laps): Promise<never> {
 	const { request, host, image } = input;
 	const id = newId();
 	const folder = containerFolder(context.root, id);
 	const bundle = createBundle({ id, image, rootfsPath: request.rootfs, operands: input.words, options: request, folder, host });
+	laps.lap("bundle");
 	using cidFile = request.cidFile === undefined ? undefined : new CidFile(request.cidFile);
 	const created = createContainer(context.root, context.runroot, describeContainer(input, bundle, id, folder));
 	try {
 		fillFolder(folder, bundle);
 		cidFile?.write(id);
+		laps.lap("folder");
 		const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
 		const frame = frameOf(context, request, created, bundle, size);
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
-		becomeLaunch(encodePlan(plan, { lockFd: created.lockFd.number, json: context.logFormat === "json" }));
+		const bytes = encodePlan(plan, {
+			lockFd: created.lockFd.number,
+			json: context.logFormat === "json",
+			times: context.logLevel === "debug",
+		});
+		laps.lap("plan");
+		laps.end();
+		becomeLaunch(bytes);
 	} catch (error) {
 		await discardContainer(context.root, created);
 		throw error;

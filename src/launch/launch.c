@@ -237,6 +237,32 @@ static long run_op(const struct plan_op *op)
 	return -ENOSYS;
 }
 
+// With --log-level debug: where launch's time went, in one line at its end.
+static struct timespec_ marks[6];
+
+static void mark(int which)
+{
+	if (self.plan->flags & PLAN_TIMES)
+		sys(clock_gettime, 1 /* CLOCK_MONOTONIC */, &marks[which]);
+}
+
+static void print_times(void)
+{
+	static const char *const names[] = { "host ", " us, root ", " us, exec ", " us, payload ", " us, removal " };
+	char buffer[256];
+	struct text t = { buffer, buffer + sizeof buffer };
+	if (!(self.plan->flags & PLAN_TIMES) || self.failed || !marks[4].seconds)
+		return;
+	mark(5);
+	put(&t, self.plan->flags & PLAN_JSON_LOG ? "{\"level\":\"debug\",\"msg\":\"launch: " : "corten: debug: launch: ");
+	for (int i = 0; i < 5; i++) {
+		int64_t us = (marks[i + 1].seconds - marks[i].seconds) * 1000000 + (marks[i + 1].nanoseconds - marks[i].nanoseconds) / 1000;
+		put(&t, names[i]), put_number(&t, (uint64_t)us, 1);
+	}
+	put(&t, self.plan->flags & PLAN_JSON_LOG ? " us\"}\n" : " us\n");
+	write_all(2, buffer, (size_t)(t.at - buffer));
+}
+
 // After a failure only these are still done: they leave the machine as it was.
 static int cleans_up(uint32_t op)
 {
@@ -261,6 +287,8 @@ static void execute(void)
 		}
 		if (op->op == OP_CLONE3 && passed && !self.in_child)
 			i = (uint32_t)op->args[2] - 1;
+		if (op->op == OP_CLONE3 || op->op == OP_WAIT || op->op == OP_GO || op->op == OP_SUPERVISE)
+			mark(op->op == OP_CLONE3 ? 1 : op->op == OP_WAIT ? 2 : op->op == OP_GO ? 3 : 4);
 	}
 }
 
@@ -291,7 +319,9 @@ __attribute__((used)) void launch_main(long *stack)
 		exit_with(125);
 	}
 	sys(close, fd);
+	mark(0);
 	execute();
+	print_times();
 	tell_detached(self.status);
 	exit_with(self.status);
 }

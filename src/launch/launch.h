@@ -15,7 +15,7 @@ struct plan_op {
 	uint32_t what, at, reserved;
 	uint64_t args[6];
 };
-enum { PLAN_JSON_LOG = 1 };
+enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2 };
 
 // What the new process and its parent tell each other.
 enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO };

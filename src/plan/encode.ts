@@ -24,6 +24,8 @@ export const maxOps = 4096;
 export const maxPlanBytes = 16 << 20;
 /** Header flag: errors are reported as JSON lines, and `what` and `at` are escaped for that already. */
 export const flagJson = 1;
+/** Header flag: launch says at its end where its time went. */
+export const flagTimes = 2;
 /** Header lockFd: none. */
 export const noFd = 0xffffffff;
 
@@ -33,6 +35,8 @@ export type EncodeOptions = {
 	readonly lockFd?: number;
 	/** Report errors as JSON. */
 	readonly json: boolean;
+	/** Report where the time went (`--log-level debug`). */
+	readonly times?: boolean;
 };
 
 /**
@@ -127,9 +131,10 @@ function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): U
 		word += opWords;
 		before = op;
 	}
+	const flags = (options.json ? flagJson : 0) | (options.times === true ? flagTimes : 0);
 	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
-	records.words.set([planVersion, plan.ops.length, headerBytes, dataOffset, total, options.json ? flagJson : 0, options.lockFd ?? noFd], 2);
+	records.words.set([planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd], 2);
 	const bytes = new Uint8Array(total);
 	bytes.set(new Uint8Array(memory));
 	encoder.encodeInto(planMagic, bytes);

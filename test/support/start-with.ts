@@ -2,6 +2,7 @@
 // For what a plan does on kernels that this machine does not have (loop devices instead of EROFS from a file).
 
 import { createContext } from "../../src/commands/global.ts";
+import { startLaps } from "../../src/commands/laps.ts";
 import { parseOptions } from "../../src/commands/options.ts";
 import { command, obtainImage, readHostFactsFor, start } from "../../src/commands/run.ts";
 import { decodeRunRequest } from "../../src/commands/run-request.ts";
@@ -14,4 +15,4 @@ const request = decodeRunRequest(line.options);
 const [reference = "", ...words] = line.operands;
 using held = await obtainImage(context, reference, request);
 const host = { ...readHostFactsFor(request), ...(JSON.parse(facts) as object) };
-await start(context, { request, host, reference, image: held.image, words });
+await start(context, { request, host, reference, image: held.image, words }, startLaps(context));
