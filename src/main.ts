@@ -93,7 +93,8 @@ function reportAll(error: unknown, progress: Progress): number {
 function report(error: unknown, progress: Progress): number {
 	const known = error instanceof CortenError ? error : new CortenError("bug", "cannot go on: an unexpected error", { cause: error });
 	if (known.errno === EPIPE && progress.parsed) return closedPipeStatus;
-	const message = joinCauses(known);
+	const joined = joinCauses(known);
+	const message = known.at === undefined || joined.includes(known.at) ? joined : `${joined} (${known.at})`;
 	const more = { code: known.code, ...(known.at && { at: known.at }), ...(known.hint && { hint: known.hint }) };
 	const shown = progress.logFormat === "json" || known.hint === undefined ? message : `${message}: ${known.hint}`;
 	const stack = known.code === "bug" && error instanceof Error && progress.logFormat === "text" ? `${error.stack}\n` : "";

@@ -1,10 +1,9 @@
 // corten pull: an image from a registry, a layout or an archive into the store.
 
 import { parsePlatform } from "../image/platform.ts";
-import { pullImage } from "../image/pull.ts";
 import { formatFamiliar, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
-import { createProgressDisplay } from "./pull-progress.ts";
+import { pullShowing } from "./pulling.ts";
 import { parseTlsVerify } from "./tls-verify.ts";
 
 /** `corten pull` */
@@ -32,15 +31,9 @@ export const command = defineCommand({
 	],
 	run: async (context, options, operands) => {
 		const text = operands[0] ?? "";
-		using display = createProgressDisplay(options.quiet);
-		const result = await pullImage(text, {
-			root: context.root,
-			...(options.platform === undefined ? {} : { platform: parsePlatform(options.platform) }),
-			registry: { tlsVerify: parseTlsVerify(options["tls-verify"]) },
-			onProgress: display.show,
-		});
-		display[Symbol.dispose]();
-		if (result.warning !== undefined) context.log("warn", result.warning);
+		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
+		const registry = { tlsVerify: parseTlsVerify(options["tls-verify"]) };
+		const result = await pullShowing(context, text, { ...platform, registry }, options.quiet);
 		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
 		if (!options.quiet) {
 			context.print(`Digest: ${result.digest}\n`);

@@ -96,9 +96,10 @@ export async function obtainImage(
 	if (request.pull === "never") {
 		throw new CortenError("not-found", `cannot find image "${reference}" in the store`, { hint: `corten pull ${reference}` });
 	}
-	const { pullForRun } = await import("./pull-for-run.ts");
-	const { digest } = await pullForRun(context, reference, request);
-	const held = await findHeld(context, async () => readRecord(context.root, digest));
+	const { pullShowing } = await import("./pulling.ts");
+	const { platform, pull: policy, quiet } = request;
+	const { record } = await pullShowing(context, reference, { policy, ...(platform !== undefined && { platform }) }, quiet);
+	const held = await findHeld(context, async () => readRecord(context.root, record.digest));
 	if (held === undefined) throw new CortenError("busy", `cannot use image "${reference}": it was removed right after it was pulled`);
 	return held;
 }

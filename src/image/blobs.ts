@@ -1,7 +1,7 @@
 // The blobs of the store: written once, verified, never changed; kept as they were distributed. And the edit of the index.
 // @see image-spec image-layout.md
 
-import { mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { link, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
 import { CortenError, isError } from "../base/errors.ts";
 import {
 	exists,
@@ -104,11 +104,44 @@ export async function writeBlob(
 		const folderFile = await open(folder, "r");
 		await folderFile.sync().finally(() => folderFile.close());
 	} catch (cause) {
-		if (isError(cause)) throw cause;
-		const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? Math.abs(cause.errno) : undefined;
-		throw new CortenError("system", `cannot write blob "${descriptor.digest}"`, { cause, ...(errno === undefined ? {} : { errno }) });
+		throw isError(cause) ? cause : diskError(descriptor, cause);
 	} finally {
 		await rm(temporary, { recursive: true, force: true });
+	}
+}
+
+function diskError(descriptor: Descriptor, cause: unknown): CortenError {
+	const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? Math.abs(cause.errno) : undefined;
+	return new CortenError("system", `cannot write blob "${descriptor.digest}"`, { cause, ...(errno === undefined ? {} : { errno }) });
+}
+
+/**
+ * Makes a file of the store's temporary folder a blob, without copying: fsync, link, rename, fsync of the folder. Its digest must have been
+ * computed while it was written. Idempotent.
+ * @throws `integrity` when it does not have the descriptor's size; `system`
+ */
+export async function adoptBlob(root: string, descriptor: Descriptor, file: string): Promise<void> {
+	const path = blobPath(root, descriptor.digest);
+	const folder = path.slice(0, path.lastIndexOf("/"));
+	makeFolder(folder);
+	try {
+		const opened = await open(file, "r");
+		try {
+			const { size } = await opened.stat();
+			if (size !== descriptor.size) throw new CortenError("integrity", `cannot keep blob "${descriptor.digest}": it has ${size} bytes`);
+			await opened.sync();
+		} finally {
+			await opened.close();
+		}
+		// By way of another name, so that a damaged blob in its place is replaced.
+		await rm(`${file}.blob`, { force: true });
+		await link(file, `${file}.blob`);
+		await rename(`${file}.blob`, path);
+		await rm(`${file}.blob`, { force: true }); // rename leaves it when both are one file already
+		const folderFile = await open(folder, "r");
+		await folderFile.sync().finally(() => folderFile.close());
+	} catch (cause) {
+		throw isError(cause) ? cause : diskError(descriptor, cause);
 	}
 }
 

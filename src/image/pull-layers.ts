@@ -4,7 +4,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import { canMountErofs } from "../linux/erofs.ts";
 import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
-import { hasBlob, streamBlob, writeBlob } from "./blobs.ts";
+import { adoptBlob, hasBlob, streamBlob, writeBlob } from "./blobs.ts";
 import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ImageSource } from "./sources/source.ts";
@@ -54,6 +54,8 @@ export async function pullLayers(
 		onProgress?.({ digest: layer.digest, state, bytes, size: layer.size });
 	const download = async (layer: Descriptor) => {
 		tell(layer, "downloading", 0);
+		const spooled = source.spooled?.(layer);
+		if (spooled !== undefined) return await adoptBlob(root, layer, spooled);
 		await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
 	};
 	const provide = async (layer: Descriptor) => {

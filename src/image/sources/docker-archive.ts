@@ -28,7 +28,7 @@ const archiveManifest = list(
 /**
  * Reads an archive into temporary files.
  * @param name a reference among the RepoTags, or `@N`; may be missing when there is one image
- * @param temporaryFolder where to put a folder for the files; it is removed at disposal
+ * @param temporaryFolder where to put a folder for the files, in the store; it is removed at disposal
  * @throws `not-found`, `invalid-spec`, `integrity` for a corrupt compression, `system`
  */
 export async function dockerArchiveSource(path: string, name: string | undefined, temporaryFolder: string): Promise<ImageSource> {
@@ -51,6 +51,7 @@ export async function dockerArchiveSource(path: string, name: string | undefined
 				using fd = openFd(file.path, O_RDONLY);
 				yield* streamFd(fd, file.path);
 			},
+			spooled: (descriptor) => blobs.get(descriptor.digest)?.path,
 			[Symbol.asyncDispose]: async () => dispose(),
 		};
 	} catch (error) {

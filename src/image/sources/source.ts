@@ -21,4 +21,9 @@ export type ImageSource = AsyncDisposable & {
 	readonly manifest: (descriptor: Descriptor) => Promise<Uint8Array>;
 	/** A blob as a stream, as distributed. Errors come while it is read. */
 	readonly blob: (descriptor: Descriptor) => AsyncIterable<Uint8Array>;
+	/**
+	 * A file in the store's temporary folder that is this blob: the source wrote it itself and took its digest while it did. The store
+	 * may link it in place of copying what `blob` yields.
+	 */
+	readonly spooled?: (descriptor: Descriptor) => string | undefined;
 };
