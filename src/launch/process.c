@@ -74,6 +74,7 @@ long detach_op(void)
 	if (pid == 0) {
 		sys(close, ends[0]);
 		self.detach_pipe = ends[1];
+		sys(chdir, "/"); // or the caller's folder could not be unmounted for as long as the container lives
 		return sys(setsid) < 0 ? -EPERM : 0;
 	}
 	// The first process: its caller hears from it how the start went, and nothing else.
