@@ -1,7 +1,7 @@
 // make bench: corten beside the floor (what the kernel alone needs), crun, runc, podman and docker, in one run and in turns.
 // Everything happens below one temporary folder and in a mount namespace of its own, and is removed at the end.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { top } from "../test/support/corten.ts";
 import { fixture } from "../test/support/fixture.ts";
@@ -203,6 +203,23 @@ async function benchResident(): Promise<void> {
 	printTable("Resident for one detached container (goal: at most 0.15 MiB)", ["", "process", "PSS MiB"], rows);
 }
 
+/** Parents of containers' cgroups that podman and dockerd make and leave. */
+function peerCgroups(): string[] {
+	const tops = ["/sys/fs/cgroup", ...readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}`)];
+	return tops.flatMap((path) => [`${path}/docker`, `${path}/libpod_parent`]).filter((path) => existsSync(path));
+}
+
+/** Removes a cgroup and those below it, as far as they are empty. */
+function removeEmpty(cgroup: string): void {
+	for (const entry of readdirSync(cgroup, { withFileTypes: true })) if (entry.isDirectory()) removeEmpty(`${cgroup}/${entry.name}`);
+	try {
+		rmdirSync(cgroup);
+	} catch {
+		// somebody uses it by now
+	}
+}
+
+const cgroupsBefore = peerCgroups();
 console.log(`corten bench: Linux ${release()}, ${cpus().length} processors, ${cpus()[0]?.model}`);
 try {
 	engines.push(cortenEngine(`${top}/build/corten`, folder));
@@ -216,6 +233,7 @@ try {
 	if (!process.argv.includes("start-only")) await benchUnpack();
 } finally {
 	for (const engine of engines) await engine.stop();
+	for (const cgroup of peerCgroups().filter((path) => !cgroupsBefore.includes(path))) removeEmpty(cgroup);
 	await remove(folder);
 	rmSync(folder, { recursive: true, force: true });
 }
