@@ -198,6 +198,10 @@ static long run_op(const struct plan_op *op)
 	case OP_MASK: return mask_op(op);
 	case OP_READONLY: return readonly_op(op);
 	case OP_PIVOT_ROOT: return pivot_root_op(slot_fd(a[0]));
+	case OP_CHROOT: {
+		long result = sys(fchdir, slot_fd(a[0]));
+		return result < 0 ? result : sys(chroot, ".");
+	}
 	case OP_UNSHARE: return sys(unshare, a[0]);
 	case OP_SETNS: return sys(setns, slot_fd(a[0]), a[1]);
 	case OP_PIDFD_OPEN: return pidfd_open_op(op);

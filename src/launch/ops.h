@@ -33,40 +33,41 @@ enum op {
 	OP_MASK = 19, /* slot root, str path, slot nullDevice, slot emptyFolder */
 	OP_READONLY = 20, /* slot root, str path */
 	OP_PIVOT_ROOT = 21, /* slot slot */
-	OP_UNSHARE = 22, /* u64 flags */
-	OP_SETNS = 23, /* slot slot, u64 flags */
-	OP_PIDFD_OPEN = 24, /* out out, u64 pid, u64 startTime */
-	OP_CLONE3 = 25, /* u64 flags, slot cgroup, u64 parent */
-	OP_SETSID = 26,
-	OP_SETHOSTNAME = 27, /* str name */
-	OP_SETDOMAINNAME = 28, /* str name */
-	OP_IFUP = 29, /* str name */
-	OP_KEYCTL = 30,
-	OP_OPENPTY = 31, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 32, /* u64 resource, u64 soft, u64 hard */
-	OP_UMASK = 33, /* u64 mask */
-	OP_SETGROUPS = 34, /* blob groups */
-	OP_SETRESGID = 35, /* u64 gid */
-	OP_SETRESUID = 36, /* u64 uid */
-	OP_PRCTL = 37, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 38, /* u64 keep */
-	OP_CAPSET = 39, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 40, /* blob filter, u64 flags */
-	OP_BPF = 41, /* slot cgroup, blob instructions */
-	OP_CHDIR = 42, /* str path, u64 create */
-	OP_CLOSE_RANGE = 43, /* u64 first */
-	OP_SYNC = 44,
-	OP_EXECVE = 45, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 46, /* str message */
-	OP_WAIT = 47,
-	OP_PIDFILE = 48, /* slot dir, str path, u64 plain */
-	OP_GO = 49,
-	OP_SUPERVISE = 50, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 51, /* slot dir, str path */
-	OP_RMCGROUP = 52, /* slot dir, str path */
-	OP_RMTREE = 53, /* slot dir, str path */
+	OP_CHROOT = 22, /* slot slot */
+	OP_UNSHARE = 23, /* u64 flags */
+	OP_SETNS = 24, /* slot slot, u64 flags */
+	OP_PIDFD_OPEN = 25, /* out out, u64 pid, u64 startTime */
+	OP_CLONE3 = 26, /* u64 flags, slot cgroup, u64 parent */
+	OP_SETSID = 27,
+	OP_SETHOSTNAME = 28, /* str name */
+	OP_SETDOMAINNAME = 29, /* str name */
+	OP_IFUP = 30, /* str name */
+	OP_KEYCTL = 31,
+	OP_OPENPTY = 32, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 33, /* u64 resource, u64 soft, u64 hard */
+	OP_UMASK = 34, /* u64 mask */
+	OP_SETGROUPS = 35, /* blob groups */
+	OP_SETRESGID = 36, /* u64 gid */
+	OP_SETRESUID = 37, /* u64 uid */
+	OP_PRCTL = 38, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 39, /* u64 keep */
+	OP_CAPSET = 40, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 41, /* blob filter, u64 flags */
+	OP_BPF = 42, /* slot cgroup, blob instructions */
+	OP_CHDIR = 43, /* str path, u64 create */
+	OP_CLOSE_RANGE = 44, /* u64 first */
+	OP_SYNC = 45,
+	OP_EXECVE = 46, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 47, /* str message */
+	OP_WAIT = 48,
+	OP_PIDFILE = 49, /* slot dir, str path, u64 plain */
+	OP_GO = 50,
+	OP_SUPERVISE = 51, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 52, /* slot dir, str path */
+	OP_RMCGROUP = 53, /* slot dir, str path */
+	OP_RMTREE = 54, /* slot dir, str path */
 };
-#define OP_COUNT 54
+#define OP_COUNT 55
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -97,6 +98,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"ss",
 	"stss",
 	"st",
+	"s",
 	"s",
 	"u",
 	"su",
@@ -155,6 +157,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"mask",
 	"readonly",
 	"pivot_root",
+	"chroot",
 	"unshare",
 	"setns",
 	"pidfd_open",

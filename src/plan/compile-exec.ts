@@ -43,6 +43,14 @@ export function compileExec(input: CompileExecInput): Plan {
 	addDetach(steps, frame);
 	const container = takeSlot(steps);
 	add(steps, "pidfd_open", { out: container, pid: input.pid, startTime: input.startTime }, `find the container's process ${input.pid}`);
+	const home = takeSlot(steps);
+	const homePath = `/proc/${input.pid}/root`;
+	add(
+		steps,
+		"openat",
+		{ out: home, dir: cwd, path: homePath, flags: O_PATH | O_DIRECTORY, mode: 0 },
+		"open the container's root filesystem",
+	);
 	const output = openOutput(steps, frame, frame.logFile ?? "/dev/null", process.terminal);
 	let cgroup = cwd;
 	const unified = host.cgroup.version === 2 ? cgroups[0] : undefined;
@@ -63,6 +71,8 @@ export function compileExec(input: CompileExecInput): Plan {
 	if (host.cgroup.version === 1) joinCgroups1(steps, cgroups);
 	// All at once: setns of a pidfd joins every namespace or none.
 	add(steps, "setns", { slot: container, flags: flags & ~CLONE_NEWPID }, "join the container's namespaces");
+	// setns leads to the root of the mount namespace. Where the container was started in a chroot that is the host's root, not the container's.
+	add(steps, "chroot", { slot: home }, "enter the container's root filesystem");
 	add(steps, "keyctl", {}, "make a session keyring");
 	const root = takeSlot(steps);
 	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");

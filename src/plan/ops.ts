@@ -59,6 +59,8 @@ export const opTable = {
 	/** Makes `path` (in root) and all mounts below it read-only; absent: skipped. */
 	readonly: { root: "slot", path: "str" },
 	pivot_root: { slot: "slot" },
+	/** The folder in the slot becomes the root and the current folder. */
+	chroot: { slot: "slot" },
 	// namespaces and processes
 	unshare: { flags: "u64" },
 	setns: { slot: "slot", flags: "u64" },

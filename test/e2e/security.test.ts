@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { writeLayout } from "../../scripts/lib/oci-layout.ts";
 import { type TarEntry, writeTar } from "../../scripts/lib/tar.ts";
-import { Home, top } from "../support/corten.ts";
+import { Home, run, top } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
 import { busyboxEntries, busyboxName } from "../support/fixtures/busybox.ts";
 import { debianName } from "../support/fixtures/debian.ts";
@@ -212,6 +212,23 @@ describe("starting and entering", () => {
 			"for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/kernel/uevent_helper $(find /sys/fs/cgroup -name release_agent -o -name cgroup.procs 2>/dev/null | head -n 20); do ( echo 0 > $f ) 2>/dev/null && echo WROTE $f; done; true";
 		expect(await home.sh([], script)).toBe("");
 	});
+});
+
+test("exec stays in the container also where corten was started in a chroot", async () => {
+	// There the root of the mount namespace, to which setns leads, is the host's and not the container's.
+	const chroot = `set -e; mkdir "$0"; mount --bind / "$0"; for d in dev proc sys; do mount --rbind /$d "$0/$d"; done; exec chroot "$0" "$@"`;
+	const quoted = (...args: readonly string[]) =>
+		home
+			.command(...args)
+			.map((arg) => `'${arg}'`)
+			.join(" ");
+	const script = [
+		`${quoted("run", "-d", "--name", "caged", "busybox", "sh", "-c", "echo mine > /file; sleep 100")} >/dev/null`,
+		`${quoted("exec", "caged", "sh", "-c", "until cat /file 2>/dev/null; do :; done; ls -d /lost+found /root/.. /usr/lib 2>/dev/null; pwd")}`,
+		`${quoted("rm", "-f", "caged")} >/dev/null`,
+	];
+	const result = await run(["unshare", "-m", "bash", "-c", chroot, `${home.folder}/chroot`, "sh", "-c", script.join("\n")]);
+	expect(result).toEqual({ status: 0, stdout: "mine\n/root/..\n/\n", stderr: "" });
 });
 
 // Waits for a process that is not busybox, and opens its executable for writing.
