@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { CortenError } from "../base/errors.ts";
 import { parseJson } from "../spec/decode.ts";
 import { checkPropagation } from "./bind-sources.ts";
+import { busyboxImage, plainRequest, testHost } from "./bundle.fixture.ts";
 import { type Bundle, type BundleInput, createBundle } from "./bundle.ts";
 import { decodeConfig } from "./config-decode.ts";
 import { encodeConfig } from "./config-encode.ts";
 import type { Propagation, RunRequest } from "./request.ts";
-import { busyboxImage, plainRequest, testHost } from "./support.ts";
 import { readUserFiles } from "./user-files.ts";
 import { parseVolume } from "./volume.ts";
 

@@ -9,8 +9,8 @@ import { compileExec } from "./compile-exec.ts";
 import { decodePlan } from "./decode.ts";
 import { describePlan, describePlanData } from "./describe.ts";
 import { encodePlan } from "./encode.ts";
-import { hybridHost, minimalConfig, minimalHost, minimalInput } from "./minimal.ts";
-import { difference } from "./minimal-difference.ts";
+import { hybridHost, minimalConfig, minimalHost, minimalInput } from "./minimal.fixture.ts";
+import { difference } from "./minimal-difference.fixture.ts";
 import type { Plan } from "./ops.ts";
 
 const config = (change: Partial<Config>): Partial<CompileInput> => ({ config: { ...minimalConfig, ...change } });
