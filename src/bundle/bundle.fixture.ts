@@ -1,19 +1,7 @@
 // What the tests of this folder share: a host, an image and a request like those of every day.
 
-import type { HostFacts } from "../linux/host.ts";
 import type { ImageRecord } from "../spec/image.ts";
 import type { RunRequest } from "./request.ts";
-
-/** A host that holds all capabilities. */
-export const testHost: HostFacts = {
-	kernel: [6, 12],
-	lastCapability: 40,
-	cgroup: { version: 2, mountPoint: "/sys/fs/cgroup" },
-	cpus: 2,
-	erofsFromFile: true,
-	openFiles: { soft: 1024n, hard: 524288n },
-	capabilities: (1n << 41n) - 1n,
-};
 
 /** What `corten run` without options asks for. */
 export const plainRequest: RunRequest = {

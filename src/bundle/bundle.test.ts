@@ -5,9 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CortenError } from "../base/errors.ts";
+import { minimalHost } from "../linux/host.fixture.ts";
 import { parseJson } from "../spec/decode.ts";
 import { checkPropagation } from "./bind-sources.ts";
-import { busyboxImage, plainRequest, testHost } from "./bundle.fixture.ts";
+import { busyboxImage, plainRequest } from "./bundle.fixture.ts";
 import { type Bundle, type BundleInput, createBundle } from "./bundle.ts";
 import { decodeConfig } from "./config-decode.ts";
 import { encodeConfig } from "./config-encode.ts";
@@ -30,7 +31,7 @@ const bundle = (options: Partial<RunRequest> = {}, more: Partial<BundleInput> = 
 		operands: [],
 		options: { ...plainRequest, ...options },
 		folder: "/var/lib/corten/containers/x",
-		host: testHost,
+		host: minimalHost,
 		...more,
 	});
 const failure = (make: () => unknown): string => {
@@ -110,7 +111,7 @@ test("user, folder, stop signal and environment come from the image when no opti
 });
 
 test("privileged takes the protections away and keeps to what the caller holds", () => {
-	const made = bundle({ privileged: true }, { host: { ...testHost, capabilities: 0x1ff_feff_ffffn } });
+	const made = bundle({ privileged: true }, { host: { ...minimalHost, capabilities: 0x1ff_feff_ffffn } });
 	expect(made.config.linux).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
 	expect(made.config.linux.seccomp).toBeUndefined();
 	expect(made.config.linux.resources?.devices).toEqual([{ allow: true, access: "rwm" }]);
@@ -147,7 +148,7 @@ test("asked mounts take the place of ours and are made from the root outwards", 
 		"/a/b/c",
 	]);
 	expect(mountAt(made, "/dev")?.options).toEqual(["rbind", "rro", "rprivate"]);
-	expect(mountAt(bundle({ mounts: [volume("/tmp:/a:ro")] }, { host: { ...testHost, kernel: [5, 10] } }), "/a")?.options).toContain("ro");
+	expect(mountAt(bundle({ mounts: [volume("/tmp:/a:ro")] }, { host: { ...minimalHost, kernel: [5, 10] } }), "/a")?.options).toContain("ro");
 	expect(failure(() => bundle({ mounts: [volume("/tmp:/a"), volume("/etc:/a")] }))).toBe("invalid-argument --volume");
 });
 

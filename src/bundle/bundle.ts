@@ -17,7 +17,7 @@ import { composeEnv } from "./environment.ts";
 import { findInit } from "./init-path.ts";
 import { composeMounts, rootPropagation } from "./mounts.ts";
 import { type BundleFile, networkFiles } from "./network-files.ts";
-import { cleanPath } from "./path.ts";
+import { checkWorkdir, cleanPath } from "./path.ts";
 import { maskedPaths, readonlyPaths } from "./protected-paths.ts";
 import type { RunRequest } from "./request.ts";
 import { composeSeccomp } from "./seccomp-profile.ts";
@@ -144,9 +144,7 @@ function userFilesOf({ image, rootfsPath }: BundleInput): UserFiles {
 }
 
 function composeWorkdir(asked: string | undefined, image: string): string {
-	if (asked !== undefined && (!asked.startsWith("/") || asked.includes("\0"))) {
-		throw new CortenError("invalid-argument", `cannot use working directory "${asked}": it is not an absolute path`, { at: "--workdir" });
-	}
+	if (asked !== undefined) checkWorkdir(asked);
 	// A relative one in an image is meant from the root, as docker reads it.
 	return cleanPath(asked ?? `/${image}`);
 }

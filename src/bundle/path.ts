@@ -1,5 +1,7 @@
 // Paths as text. Nothing here touches a file: links are not followed, so `..` after a link is resolved as the person wrote it.
 
+import { CortenError } from "../base/errors.ts";
+
 /** `/a//b/./../c/` -> `/a/c`. A relative path stays relative; an empty one is ".". */
 export function cleanPath(path: string): string {
 	if (path !== "" && !path.includes("//") && !path.includes("/.") && !path.startsWith(".") && (path === "/" || !path.endsWith("/"))) {
@@ -24,4 +26,10 @@ export function absolutePath(path: string, folder: () => string): string {
 /** Whether `path` is `folder` or below it. Both clean and absolute. */
 export function isWithin(path: string, folder: string): boolean {
 	return path === folder || folder === "/" || path.startsWith(`${folder}/`);
+}
+
+/** Checks a working directory that was asked for. @throws `invalid-argument` unless it is absolute */
+export function checkWorkdir(path: string): void {
+	if (path.startsWith("/") && !path.includes("\0")) return;
+	throw new CortenError("invalid-argument", `cannot use working directory "${path}": it is not an absolute path`, { at: "--workdir" });
 }

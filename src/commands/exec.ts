@@ -4,16 +4,17 @@ import { CortenError } from "../base/errors.ts";
 import { decodeConfig } from "../bundle/config-decode.ts";
 import { parseEnv, parseEnvFile } from "../bundle/environment.ts";
 import { composeExecProcess, type ExecRequest, execSeccomp } from "../bundle/exec.ts";
+import { checkWorkdir } from "../bundle/path.ts";
 import { readUserFiles } from "../bundle/user-files.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
 import { readFile, readText } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
-import { readTerminalSize } from "../linux/terminal.ts";
 import { compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import { findContainer } from "../supervise/state.ts";
 import { defineCommand, type Parsed } from "./command.ts";
 import { absolutePath } from "./global.ts";
+import { callerTerminalSize, checkTerminal } from "./terminal.ts";
 
 const execOptions = {
 	detach: { kind: "flag", short: "d", help: "run in the background, without output" },
@@ -53,7 +54,7 @@ export const command = defineCommand({
 		const host = readHostFacts();
 		const process = composeExecProcess(config.process, request, () => readUserFiles(`/proc/${target.pid}/root`), host);
 		const seccomp = execSeccomp(config, request);
-		const size = options.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
+		const size = callerTerminalSize(options.tty);
 		const plan = compileExec({
 			...target,
 			process,
@@ -73,15 +74,8 @@ export const command = defineCommand({
 });
 
 function decodeExecRequest(options: Parsed<typeof execOptions>, args: readonly string[]): ExecRequest {
-	if (options.tty && options.interactive && !options.detach && readTerminalSize(0) === undefined) {
-		const hint = "leave out -t when input comes from a pipe or file";
-		throw new CortenError("invalid-argument", "cannot attach a terminal: the input is not one", { at: "--tty", hint });
-	}
-	if (options.workdir !== undefined && !options.workdir.startsWith("/")) {
-		throw new CortenError("invalid-argument", `cannot use working directory "${options.workdir}": it is not an absolute path`, {
-			at: "--workdir",
-		});
-	}
+	checkTerminal(options);
+	if (options.workdir !== undefined) checkWorkdir(options.workdir);
 	const files = options["env-file"].map((file) => absolutePath("--env-file", file));
 	return {
 		args,

@@ -9,7 +9,6 @@ import { findImage, holdStore, readRecord } from "../image/store.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
 import { makeFolder, O_CREAT, O_EXCL, unlink, writeFile } from "../linux/file.ts";
 import { type HostFacts, readHostFacts } from "../linux/host.ts";
-import { readTerminalSize } from "../linux/terminal.ts";
 import { cgroupFolders } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
@@ -23,6 +22,7 @@ import { type Context, defineCommand } from "./command.ts";
 import { type Laps, startLaps } from "./laps.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
+import { callerTerminalSize, checkTerminal } from "./terminal.ts";
 
 export const command = defineCommand({
 	summary: "run a command in a new container",
@@ -65,15 +65,6 @@ export type StartInput = {
 	/** The command and its arguments, if given. */
 	readonly words: readonly string[];
 };
-
-/** docker's rule: a terminal is asked for and input attached, so input must be a terminal. */
-function checkTerminal(request: RunRequest): void {
-	if (!request.tty || !request.interactive || request.detach || readTerminalSize(0) !== undefined) return;
-	throw new CortenError("invalid-argument", "cannot attach a terminal: the input is not one", {
-		at: "--tty",
-		hint: "leave out -t when input comes from a pipe or file",
-	});
-}
 
 /** The facts a plan for this request needs. */
 export function readHostFactsFor({ resources }: RunRequest): HostFacts {
@@ -132,8 +123,7 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 		fillFolder(folder, bundle);
 		cidFile?.write(id);
 		laps.lap("folder");
-		const size = request.tty ? (readTerminalSize(0) ?? readTerminalSize(1)) : undefined;
-		const frame = frameOf(context, request, created, bundle, size);
+		const frame = frameOf(context, request, created, bundle, callerTerminalSize(request.tty));
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
 		const bytes = encodePlan(plan, {
 			lockFd: created.lockFd.number,

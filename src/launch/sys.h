@@ -38,15 +38,12 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 
 // Numbers and flags newer than the headers of Debian 12, or defined only by libc.
 #define AT_FDCWD_SLOT 0xffffffffu
-#define LOCK_UN 8
-#define O_CLOEXEC_ O_CLOEXEC
 #define SEEK_SET 0
 #define PROT_READ 1
 #define MAP_PRIVATE 2
 #define MNT_DETACH 2
 #define P_PIDFD 3
 #define WEXITED 4
-#define WNOHANG 1
 #define SIGFD_CLOEXEC O_CLOEXEC
 #define AF_UNIX 1
 #define AF_INET 2

@@ -5,13 +5,12 @@ import { O_DIRECTORY, O_PATH, O_RDONLY } from "../linux/file.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
 import { joinCgroups1 } from "./cgroup1.ts";
-import { defaultUmask } from "./compile.ts";
-import { addCredentials } from "./credentials.ts";
 import { addDetach, addGo, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
-import { addExecve, addLimits, addOomScore, connect, openOutput } from "./process.ts";
+import { addPayload } from "./payload.ts";
+import { addOomScore, connect, openOutput } from "./process.ts";
 import { add, startSteps, takeSlot } from "./steps.ts";
 
 /** All that an exec depends on. */
@@ -77,12 +76,7 @@ export function compileExec(input: CompileExecInput): Plan {
 	const root = takeSlot(steps);
 	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");
 	connect(steps, process, frame, output, root, false);
-	add(steps, "chdir", { path: process.cwd, create: 0 }, `enter "${process.cwd}"`, "/process/cwd");
-	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
-	add(steps, "close_range", { first: 3 }, "mark open files to close");
-	addLimits(steps, process, host);
-	addCredentials(steps, process, input.seccomp, host);
-	addExecve(steps, process);
+	addPayload(steps, process, input.seccomp, host, false);
 
 	// The parent's side. Nothing is removed at the end: all of it is the container's.
 	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };

@@ -2,6 +2,7 @@
 // UPDATE_GOLDEN=1 writes them anew.
 
 import { expect, test } from "bun:test";
+import { minimalHost } from "../linux/host.fixture.ts";
 import type { CapabilitySets, Config } from "../spec/runtime.ts";
 import { defaultSeccomp } from "../spec/seccomp-default.ts";
 import { type CompileInput, compile } from "./compile.ts";
@@ -9,7 +10,7 @@ import { compileExec } from "./compile-exec.ts";
 import { decodePlan } from "./decode.ts";
 import { describePlan, describePlanData } from "./describe.ts";
 import { encodePlan } from "./encode.ts";
-import { hybridHost, minimalConfig, minimalHost, minimalInput } from "./minimal.fixture.ts";
+import { hybridHost, minimalConfig, minimalInput } from "./minimal.fixture.ts";
 import { difference } from "./minimal-difference.fixture.ts";
 import type { Plan } from "./ops.ts";
 

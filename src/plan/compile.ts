@@ -8,7 +8,6 @@ import type { Config } from "../spec/runtime.ts";
 import { cgroupFolders } from "./cgroup-paths.ts";
 import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
 import { addCgroup2 } from "./cgroup2.ts";
-import { addCredentials } from "./credentials.ts";
 import { addDeviceRules } from "./device-cgroup.ts";
 import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addGo, addWait } from "./ends.ts";
@@ -17,16 +16,14 @@ import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
-import { addExecve, addLimits, addOomScore, connect, openOutput } from "./process.ts";
+import { addPayload } from "./payload.ts";
+import { addOomScore, connect, openOutput } from "./process.ts";
 import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
 import { add, startSteps } from "./steps.ts";
 
 /** All that a container's start depends on. */
 export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
-
-/** What a container's files are made with unless config.json says otherwise. */
-export const defaultUmask = 0o022;
 
 /**
  * Compiles the start of a container.
@@ -78,12 +75,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	}
 
 	// The payload.
-	add(steps, "chdir", { path: process.cwd, create: 1 }, `enter "${process.cwd}"`, "/process/cwd");
-	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
-	add(steps, "close_range", { first: 3 }, "mark open files to close");
-	addLimits(steps, process, host);
-	addCredentials(steps, process, linux.seccomp, host);
-	addExecve(steps, process);
+	addPayload(steps, process, linux.seccomp, host, true);
 
 	// The parent's side.
 	steps.ops[fork] = {

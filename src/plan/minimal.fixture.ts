@@ -1,19 +1,9 @@
 // The smallest input of each kind, for tests: what a test changes in it is all that its expectation is about.
 
+import { minimalHost } from "../linux/host.fixture.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { Config } from "../spec/runtime.ts";
 import type { CompileInput } from "./compile.ts";
-
-/** A machine with cgroup v2 and Linux 6.12. */
-export const minimalHost: HostFacts = {
-	kernel: [6, 12],
-	lastCapability: 40,
-	cgroup: { version: 2, mountPoint: "/sys/fs/cgroup" },
-	cpus: 2,
-	erofsFromFile: true,
-	openFiles: { soft: 1024n, hard: 524288n },
-	capabilities: (1n << 41n) - 1n,
-};
 
 /** A machine with cgroup v1, cpu and cpuacct in one hierarchy. */
 export const hybridHost: HostFacts = {
