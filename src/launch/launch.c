@@ -45,32 +45,55 @@ long write_all(int fd, const void *data, size_t length)
 
 // ---- reporting
 
-// `corten: cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan,
-// in JSON mode already escaped.
-static void print_failure(uint32_t index, long error, const char *verb)
+static void put_error(struct text *t, long error)
+{
+	if (error > 0 && error < ERRNO_COUNT && errno_table[error].name)
+		put(t, errno_table[error].name), put(t, " ("), put(t, errno_table[error].meaning), put(t, ")");
+	else if (error >= ENDED_BY_SIGNAL)
+		put(t, "it was ended by signal "), put_number(t, (uint64_t)error - ENDED_BY_SIGNAL, 1);
+	else if (error >= ENDED_WITH_STATUS)
+		put(t, "it ended with status "), put_number(t, (uint64_t)error - ENDED_WITH_STATUS, 1);
+	else
+		put(t, "errno "), put_number(t, (uint64_t)error, 1);
+}
+
+// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, in JSON mode
+// already escaped.
+static void put_failure(struct text *t, uint32_t index, long error)
 {
 	const struct plan_op *op = &self.ops[index];
-	int json = self.plan->flags & PLAN_JSON_LOG;
+	put(t, "cannot "), put(t, text_at(op->what)), put(t, ": "), put_error(t, error);
+	put(t, " (op "), put_number(t, index + 1, 1), put(t, "/"), put_number(t, self.plan->op_count, 1);
+	if (*text_at(op->at))
+		put(t, ", "), put(t, text_at(op->at));
+	put(t, ")");
+}
+
+// One error in one of three forms: for people, as JSON, or as logrus writes it.
+enum form { PLAIN, JSON, LOGRUS };
+static void print_failure(int fd, enum form form, uint32_t index, long error)
+{
 	char buffer[4096];
 	struct text t = { buffer, buffer + sizeof buffer };
-	if (json) {
-		struct timespec_ now;
-		sys(clock_gettime, CLOCK_REALTIME, &now);
-		put(&t, "{\"level\":\"error\",\"time\":\""), put_time(&t, now.seconds, now.nanoseconds), put(&t, "\",\"msg\":\"");
-	} else {
+	struct timespec_ now;
+	sys(clock_gettime, CLOCK_REALTIME, &now);
+	if (form == PLAIN)
 		put(&t, "corten: ");
-	}
-	put(&t, verb), put(&t, text_at(op->what)), put(&t, ": ");
-	if (error > 0 && error < ERRNO_COUNT && errno_table[error].name) {
-		put(&t, errno_table[error].name), put(&t, " ("), put(&t, errno_table[error].meaning), put(&t, ")");
-	} else {
-		put(&t, "errno "), put_number(&t, (uint64_t)error, 1);
-	}
-	put(&t, " (op "), put_number(&t, index + 1, 1), put(&t, "/"), put_number(&t, self.plan->op_count, 1);
-	if (*text_at(op->at))
-		put(&t, ", "), put(&t, text_at(op->at));
-	put(&t, json ? ")\"}\n" : ")\n");
-	write_all(2, buffer, (size_t)(t.at - buffer));
+	else if (form == JSON)
+		put(&t, "{\"level\":\"error\",\"time\":\""), put_time(&t, now.seconds, now.nanoseconds), put(&t, "\",\"msg\":\"");
+	else
+		put(&t, "time=\""), put_time(&t, now.seconds, now.nanoseconds), put(&t, "\" level=error msg=\"");
+	put_failure(&t, index, error);
+	put(&t, form == PLAIN ? "\n" : form == JSON ? "\"}\n" : "\"\n");
+	write_all(fd, buffer, (size_t)(t.at - buffer));
+}
+
+static void report(uint32_t index, long error)
+{
+	const struct plan_header *plan = self.plan;
+	if (plan->log_fd != NO_FD)
+		print_failure((int)plan->log_fd, plan->flags & PLAN_LOG_TEXT ? LOGRUS : JSON, index, error);
+	print_failure(2, plan->flags & PLAN_JSON_LOG ? JSON : PLAIN, index, error);
 }
 
 void exit_with(int status)
@@ -89,12 +112,19 @@ static int status_for(uint32_t index, long error)
 
 void fail(uint32_t index, long error)
 {
+	if (self.gated) {
+		char buffer[4096];
+		struct text t = { buffer, buffer + sizeof buffer };
+		put_failure(&t, index, error);
+		sys(write, self.channel, buffer, (size_t)(t.at - buffer));
+		exit_with(125);
+	}
 	if (self.in_child) {
 		struct message m = { SAY_ERROR, index, (uint32_t)error };
 		sys(write, self.channel, &m, sizeof m);
 		exit_with(125);
 	}
-	print_failure(index, error, "cannot ");
+	report(index, error);
 	if (self.failed)
 		return; // a clean-up step: the rest of the cleaning goes on, the status stays
 	self.failed = 1;
@@ -130,7 +160,7 @@ static int verify_argument(char kind, uint64_t value)
 static int verify(const struct plan_header *p, uint64_t file_size)
 {
 	static const char magic[8] = "CORTENPL";
-	if (file_size < sizeof *p || p->total_size != file_size || p->version != 1 || p->ops_offset != sizeof *p)
+	if (file_size < sizeof *p || p->total_size != file_size || p->version != 2 || p->ops_offset != sizeof *p)
 		return 0;
 	for (int i = 0; i < 8; i++)
 		if (p->magic[i] != magic[i])
@@ -180,6 +210,7 @@ static long run_op(const struct plan_op *op)
 	case OP_WRITE: return write_op(slot_fd(a[0]), text_at(a[1]), text_at(a[2]), a[2] >> 32, a[3]);
 	case OP_CLOSE: { long r = sys(close, slot_fd(a[0])); self.slots[a[0] % SLOT_COUNT] = -1; return r; }
 	case OP_DUP3: return sys(dup3, slot_fd(a[0]), a[1], 0);
+	case OP_LISTEN: return listen_op(op);
 	case OP_PIPE2: {
 		int ends[2];
 		long result = sys(pipe2, ends, O_CLOEXEC);
@@ -227,12 +258,19 @@ static long run_op(const struct plan_op *op)
 	case OP_BPF: return bpf_op(op);
 	case OP_CHDIR: return chdir_op(op);
 	case OP_CLOSE_RANGE: return sys(close_range, a[0], ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
-	case OP_SYNC: return sync_op();
+	case OP_SYNC: return sync_op(a[0] != 0);
+	case OP_ACCESS: return access_op(op);
+	case OP_GATE: return gate_op(op);
 	case OP_EXECVE: return execve_op(op);
 	case OP_DETACH: return detach_op();
 	case OP_WAIT: return hear(SAY_READY);
 	case OP_PIDFILE: return pidfile_op(op);
 	case OP_GO: return go_op();
+	case OP_RESUME: return resume_op();
+	case OP_RELEASE: return release_op();
+	case OP_UNLOCK: return unlock_op();
+	case OP_SENDFD: return sendfd_op(op);
+	case OP_HOOK: return hook_op(op);
 	case OP_SUPERVISE: return supervise(op);
 	case OP_EXITFILE: return write_exit_file(slot_fd(a[0]), text_at(a[1]));
 	case OP_RMCGROUP: return remove_cgroup(slot_fd(a[0]), text_at(a[1]));
@@ -281,9 +319,15 @@ static void execute(void)
 			i = (uint32_t)self.ops[self.clone_index].args[2], op = &self.ops[i];
 		if (self.failed && !cleans_up(op->op))
 			continue;
+		if (op->flags & FLAG_ON_FAILURE && !self.failed)
+			continue;
 		long result = run_op(op);
 		int passed = result >= 0 || op->flags & FLAG_OPTIONAL || (op->flags & FLAG_ABSENT_OK && result == -ENOENT) ||
 			     (op->flags & FLAG_PRESENT_OK && result == -EEXIST);
+		if (!passed && op->flags & FLAG_WARN) {
+			report(i, -result);
+			continue;
+		}
 		if (!passed) {
 			fail(i, -result);
 			if (self.failed && i < self.clone_index && self.clone_index == self.plan->op_count)

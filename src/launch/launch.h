@@ -8,14 +8,15 @@
 // The encoding of a plan; see plan/encode.ts.
 struct plan_header {
 	char magic[8];
-	uint32_t version, op_count, ops_offset, data_offset, total_size, flags, lock_fd, reserved[7];
+	uint32_t version, op_count, ops_offset, data_offset, total_size, flags, lock_fd, log_fd, reserved[6];
 };
 struct plan_op {
 	uint16_t op, flags;
 	uint32_t what, at, reserved;
 	uint64_t args[6];
 };
-enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2 };
+enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4 };
+#define NO_FD 0xffffffffu
 
 // What the new process and its parent tell each other.
 enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO };
@@ -30,6 +31,7 @@ struct state {
 	uint32_t clone_index; // the plan's only clone3, or op_count
 	int slots[SLOT_COUNT];
 	int in_child;
+	int gated;        // in_child, and the channel leads to whoever started the container: it wants words
 	int child, child_pidfd;
 	int channel;      // to the other side of clone3
 	int terminal;     // master end, received from the child
@@ -48,6 +50,19 @@ long fill(uint64_t slot, long fd);
 long write_all(int fd, const void *data, size_t length);
 void exit_with(int status);
 void fail(uint32_t index, long error);
+
+// What a result beyond the errnos means: how a program that was run ended.
+enum { ENDED_WITH_STATUS = 1000, ENDED_BY_SIGNAL = 2000 };
+
+// gate.c
+long listen_op(const struct plan_op *op);
+long gate_op(const struct plan_op *op);
+long release_op(void);
+long unlock_op(void);
+long sendfd_op(const struct plan_op *op);
+
+// hook.c
+long hook_op(const struct plan_op *op);
 
 // mount.c
 long open_in_root(int dir, const char *path, uint64_t flags, uint64_t resolve);
@@ -69,7 +84,11 @@ long pidfd_open_op(const struct plan_op *op);
 long clone3_op(const struct plan_op *op);
 long detach_op(void);
 long openpty_op(const struct plan_op *op);
-long sync_op(void);
+long sync_op(int tied);
+long access_op(const struct plan_op *op);
+long resume_op(void);
+long point(const char **vector, uint64_t room, uint64_t list);
+void standard_signals(void);
 long go_op(void);
 long pidfile_op(const struct plan_op *op);
 long chdir_op(const struct plan_op *op);

@@ -2,7 +2,7 @@
 #pragma once
 
 #define PLAN_MAGIC "CORTENPL"
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 #define PLAN_HEADER_BYTES 64
 #define PLAN_OP_BYTES 64
 #define PLAN_MAX_OPS 4096
@@ -23,56 +23,66 @@ enum op {
 	OP_CLOSE = 9, /* slot slot */
 	OP_DUP3 = 10, /* slot slot, u64 fd */
 	OP_PIPE2 = 11, /* out readEnd, out writeEnd */
-	OP_FCHDIR = 12, /* slot slot */
-	OP_MOUNT = 13, /* str source, str target, str type, u64 flags, str data */
-	OP_FSMOUNT = 14, /* out out, str type, strv options, u64 attrs */
-	OP_LOOP = 15, /* out out, slot file */
-	OP_OPEN_TREE = 16, /* out out, slot dir, str path, u64 flags */
-	OP_MOUNT_SETATTR = 17, /* slot slot, u64 flags, u64 set, u64 clear, u64 propagation */
-	OP_MOVE_MOUNT = 18, /* slot from, slot to */
-	OP_MASK = 19, /* slot root, str path, slot nullDevice, slot emptyFolder */
-	OP_READONLY = 20, /* slot root, str path */
-	OP_PIVOT_ROOT = 21, /* slot slot */
-	OP_CHROOT = 22, /* slot slot */
-	OP_UNSHARE = 23, /* u64 flags */
-	OP_SETNS = 24, /* slot slot, u64 flags */
-	OP_PIDFD_OPEN = 25, /* out out, u64 pid, u64 startTime */
-	OP_CLONE3 = 26, /* u64 flags, slot cgroup, u64 parent */
-	OP_SETSID = 27,
-	OP_SETHOSTNAME = 28, /* str name */
-	OP_SETDOMAINNAME = 29, /* str name */
-	OP_IFUP = 30, /* str name */
-	OP_KEYCTL = 31,
-	OP_OPENPTY = 32, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 33, /* u64 resource, u64 soft, u64 hard */
-	OP_UMASK = 34, /* u64 mask */
-	OP_SETGROUPS = 35, /* blob groups */
-	OP_SETRESGID = 36, /* u64 gid */
-	OP_SETRESUID = 37, /* u64 uid */
-	OP_PRCTL = 38, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 39, /* u64 keep */
-	OP_CAPSET = 40, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 41, /* blob filter, u64 flags */
-	OP_BPF = 42, /* slot cgroup, blob instructions */
-	OP_CHDIR = 43, /* str path, u64 create */
-	OP_CLOSE_RANGE = 44, /* u64 first */
-	OP_SYNC = 45,
-	OP_EXECVE = 46, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 47, /* str message */
-	OP_WAIT = 48,
-	OP_PIDFILE = 49, /* slot dir, str path, u64 plain */
-	OP_GO = 50,
-	OP_SUPERVISE = 51, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 52, /* slot dir, str path */
-	OP_RMCGROUP = 53, /* slot dir, str path */
-	OP_RMTREE = 54, /* slot dir, str path */
+	OP_LISTEN = 12, /* out out, str path */
+	OP_FCHDIR = 13, /* slot slot */
+	OP_MOUNT = 14, /* str source, str target, str type, u64 flags, str data */
+	OP_FSMOUNT = 15, /* out out, str type, strv options, u64 attrs */
+	OP_LOOP = 16, /* out out, slot file */
+	OP_OPEN_TREE = 17, /* out out, slot dir, str path, u64 flags */
+	OP_MOUNT_SETATTR = 18, /* slot slot, u64 flags, u64 set, u64 clear, u64 propagation */
+	OP_MOVE_MOUNT = 19, /* slot from, slot to */
+	OP_MASK = 20, /* slot root, str path, slot nullDevice, slot emptyFolder */
+	OP_READONLY = 21, /* slot root, str path */
+	OP_PIVOT_ROOT = 22, /* slot slot */
+	OP_CHROOT = 23, /* slot slot */
+	OP_UNSHARE = 24, /* u64 flags */
+	OP_SETNS = 25, /* slot slot, u64 flags */
+	OP_PIDFD_OPEN = 26, /* out out, u64 pid, u64 startTime */
+	OP_CLONE3 = 27, /* u64 flags, slot cgroup, u64 parent */
+	OP_SETSID = 28,
+	OP_SETHOSTNAME = 29, /* str name */
+	OP_SETDOMAINNAME = 30, /* str name */
+	OP_IFUP = 31, /* str name */
+	OP_KEYCTL = 32,
+	OP_OPENPTY = 33, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 34, /* u64 resource, u64 soft, u64 hard */
+	OP_UMASK = 35, /* u64 mask */
+	OP_SETGROUPS = 36, /* blob groups */
+	OP_SETRESGID = 37, /* u64 gid */
+	OP_SETRESUID = 38, /* u64 uid */
+	OP_PRCTL = 39, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 40, /* u64 keep */
+	OP_CAPSET = 41, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 42, /* blob filter, u64 flags */
+	OP_BPF = 43, /* slot cgroup, blob instructions */
+	OP_CHDIR = 44, /* str path, u64 create */
+	OP_CLOSE_RANGE = 45, /* u64 first */
+	OP_SYNC = 46, /* u64 tied */
+	OP_ACCESS = 47, /* strv candidates */
+	OP_GATE = 48, /* slot socket */
+	OP_EXECVE = 49, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 50, /* str message */
+	OP_WAIT = 51,
+	OP_PIDFILE = 52, /* slot dir, str path, u64 plain */
+	OP_GO = 53,
+	OP_RESUME = 54,
+	OP_RELEASE = 55,
+	OP_UNLOCK = 56,
+	OP_SENDFD = 57, /* str path, u64 what */
+	OP_HOOK = 58, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 59, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 60, /* slot dir, str path */
+	OP_RMCGROUP = 61, /* slot dir, str path */
+	OP_RMTREE = 62, /* slot dir, str path */
 };
-#define OP_COUNT 55
+#define OP_COUNT 63
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
 	FLAG_ABSENT_OK = 2,
 	FLAG_PRESENT_OK = 4,
+	FLAG_ON_FAILURE = 8,
+	FLAG_WARN = 16,
 };
 
 // One letter an argument. o: out, s: slot, t: str, b: blob, v: strv, u: u64
@@ -89,6 +99,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"s",
 	"su",
 	"oo",
+	"ot",
 	"s",
 	"tttut",
 	"otvu",
@@ -122,12 +133,19 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"sb",
 	"tu",
 	"u",
-	"",
+	"u",
+	"v",
+	"s",
 	"vvv",
 	"t",
 	"",
 	"stu",
 	"",
+	"",
+	"",
+	"",
+	"tu",
+	"tvvutt",
 	"sssuu",
 	"st",
 	"st",
@@ -147,6 +165,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"close",
 	"dup3",
 	"pipe2",
+	"listen",
 	"fchdir",
 	"mount",
 	"fsmount",
@@ -181,11 +200,18 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"chdir",
 	"close_range",
 	"sync",
+	"access",
+	"gate",
 	"execve",
 	"detach",
 	"wait",
 	"pidfile",
 	"go",
+	"resume",
+	"release",
+	"unlock",
+	"sendfd",
+	"hook",
 	"supervise",
 	"exitfile",
 	"rmcgroup",

@@ -195,7 +195,7 @@ long hear(uint32_t wanted)
 	return 0;
 }
 
-long sync_op(void)
+long sync_op(int tied)
 {
 	struct message m = { SAY_READY, 0, 0 };
 	long result = sys(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -205,13 +205,18 @@ long sync_op(void)
 		result = sys(read, self.channel, &m, sizeof m);
 	if (result < (long)sizeof m || m.kind != SAY_GO)
 		exit_with(125); // the parent is gone; nobody would watch this container
-	return 0;
+	return tied ? 0 : sys(prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+}
+
+long resume_op(void)
+{
+	struct message m = { SAY_GO, 0, 0 };
+	return sys(write, self.channel, &m, sizeof m);
 }
 
 long go_op(void)
 {
-	struct message m = { SAY_GO, 0, 0 };
-	sys(write, self.channel, &m, sizeof m);
+	resume_op();
 	hear(0);
 	tell_detached(self.failed ? self.status : 0);
 	return 0;
@@ -328,7 +333,7 @@ long ifup_op(const char *name)
 }
 
 // A vector of pointers to consecutive texts, on the stack of the caller: at most `room` of them.
-static long point(const char **vector, uint64_t room, uint64_t list)
+long point(const char **vector, uint64_t room, uint64_t list)
 {
 	const char *at = text_at(list);
 	uint64_t count = list >> 32;
@@ -340,19 +345,43 @@ static long point(const char **vector, uint64_t room, uint64_t list)
 	return 0;
 }
 
+// Ignored signals would stay ignored after execve (SIGPIPE, from Bun), and blocked ones blocked.
+void standard_signals(void)
+{
+	struct kernel_sigaction standard = { 0, 0, 0, 0 }, ignored = { (void *)1, 0, 0, 0 };
+	uint64_t none = 0;
+	sys(rt_sigaction, SIGPIPE, &ignored, 0, 8); // forgets one that waits: a hook may have left its stdin unread
+	for (int signal = 1; signal <= 64; signal++)
+		sys(rt_sigaction, signal, &standard, 0, 8);
+	sys(rt_sigprocmask, SIG_SETMASK, &none, 0, 8);
+}
+
+long access_op(const struct plan_op *op)
+{
+	const char *candidate = text_at(op->args[0]);
+	long denied = -ENOENT;
+	for (uint64_t count = op->args[0] >> 32; count; count--, candidate += strlen(candidate) + 1) {
+		struct stat status;
+		long result = sys(stat, candidate, &status);
+		if (result >= 0)
+			result = (status.st_mode & S_IFMT_) == S_IFDIR_ ? -EACCES : sys(faccessat, AT_FDCWD, candidate, 1 /* X_OK */);
+		if (result == -EACCES || (result == -ENOTDIR && denied == -ENOENT && op->args[0] >> 32 == 1))
+			denied = result;
+		else if (result != -ENOENT && result != -ENOTDIR)
+			return result;
+	}
+	return denied;
+}
+
 long execve_op(const struct plan_op *op)
 {
 	static const char *argv[16384], *envp[16384];
-	struct kernel_sigaction standard = { 0, 0, 0, 0 };
-	uint64_t none = 0;
 	long result = point(argv, 16384, op->args[1]), denied = -ENOENT;
 	if (result >= 0)
 		result = point(envp, 16384, op->args[2]);
 	if (result < 0)
 		return result;
-	for (int signal = 1; signal <= 64; signal++) // ignored signals would stay ignored (SIGPIPE, from Bun)
-		sys(rt_sigaction, signal, &standard, 0, 8);
-	sys(rt_sigprocmask, SIG_SETMASK, &none, 0, 8);
+	standard_signals();
 	const char *candidate = text_at(op->args[0]);
 	for (uint64_t count = op->args[0] >> 32; count; count--, candidate += strlen(candidate) + 1) {
 		result = sys(execve, candidate, argv, envp);

@@ -47,6 +47,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #define SIGFD_CLOEXEC O_CLOEXEC
 #define AF_UNIX 1
 #define AF_INET 2
+#define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_SEQPACKET 5
 #define SOCK_CLOEXEC O_CLOEXEC
@@ -69,6 +70,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 struct iovec { void *base; size_t length; };
 struct msghdr { void *name; int name_length; struct iovec *iov; size_t iov_count; void *control; size_t control_length; int flags; };
 struct cmsg_fd { size_t length; int level; int type; int fd; };
+struct sockaddr_un_ { uint16_t family; char path[108]; };
 struct timespec_ { int64_t seconds; int64_t nanoseconds; };
 struct kernel_sigaction { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
 struct siginfo_ { int signo, error, code, pad; int pid, uid, status; char rest[100]; };

@@ -24,7 +24,10 @@ export type CompileExecInput = {
 	readonly namespaces: readonly NamespaceType[];
 	/** The container's cgroups, see `cgroupFolders`. */
 	readonly cgroups: readonly string[];
-	readonly frame: Pick<Frame, "output" | "input" | "detachMessage" | "terminalSize" | "pidFile"> & { readonly logFile?: string };
+	readonly frame: Pick<
+		Frame,
+		"output" | "input" | "detachMessage" | "terminalSize" | "pidFile" | "watch" | "consoleSocket" | "pidfdSocket" | "preserveFds"
+	> & { readonly logFile?: string };
 	readonly host: HostFacts;
 };
 
@@ -76,7 +79,8 @@ export function compileExec(input: CompileExecInput): Plan {
 	const root = takeSlot(steps);
 	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");
 	connect(steps, process, frame, output, root, false);
-	addPayload(steps, process, input.seccomp, host, false);
+	const tied = frame.watch !== "leave";
+	addPayload(steps, { process, seccomp: input.seccomp, host, makeFolder: false, preserveFds: frame.preserveFds, tied });
 
 	// The parent's side. Nothing is removed at the end: all of it is the container's.
 	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };

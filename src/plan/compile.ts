@@ -10,8 +10,9 @@ import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
 import { addCgroup2 } from "./cgroup2.ts";
 import { addDeviceRules } from "./device-cgroup.ts";
 import { addDevices } from "./devices.ts";
-import { addDetach, addEnd, addGo, addWait } from "./ends.ts";
+import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
+import { addContainerHooks, addHooks, addRuntimeHooks } from "./hooks.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
@@ -40,6 +41,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	let cgroup = cwd;
 	if (host.cgroup.version === 1) addCgroups1(steps, linux, host, host.cgroup.hierarchies, frame.folder);
 	else cgroup = addCgroup2(steps, linux, host.cgroup.mountPoint, frame.folder);
+	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
 	const { clone, joins, newCgroup } = openNamespaces(steps, config);
 	joinNamespaces(steps, joins, CLONE_NEWPID); // holds for children, not for the caller itself
@@ -54,7 +56,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	if (newCgroup) add(steps, "unshare", { flags: CLONE_NEWCGROUP }, "make a cgroup namespace", "/linux/namespaces");
 	joinNamespaces(steps, joins, ~CLONE_NEWPID);
 	setUpNamespaces(steps, config);
-	add(steps, "keyctl", {}, "make a session keyring");
+	if (frame.callersKeyring !== true) add(steps, "keyctl", {}, "make a session keyring");
 
 	// The root filesystem. First no mount made here may reach the host.
 	const opened = openSharedBinds(steps, mounts, frame);
@@ -66,6 +68,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	connect(steps, process, frame, output, root.root, true);
 	addSysctls(steps, config);
 	addPaths(steps, config, root);
+	addContainerHooks(steps, config, frame);
 	add(steps, "pivot_root", { slot: root.root }, "change the root", "/root");
 	const propagation = propagationOf(linux.rootfsPropagation);
 	if (propagation !== undefined) {
@@ -75,7 +78,16 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	}
 
 	// The payload.
-	addPayload(steps, process, linux.seccomp, host, true);
+	addPayload(steps, {
+		process,
+		seccomp: linux.seccomp,
+		host,
+		makeFolder: true,
+		preserveFds: frame.preserveFds,
+		tied: frame.watch === undefined || frame.watch === "supervise",
+		gate,
+		addStarted: () => addHooks(steps, config, frame, "startContainer"),
+	});
 
 	// The parent's side.
 	steps.ops[fork] = {
@@ -85,9 +97,11 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		what: "make the new process",
 		at: "/linux/namespaces",
 	};
+	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
 	addDeviceRules(steps, linux, host, frame.folder, cgroup);
-	addGo(steps, { frame, output, terminal: process.terminal });
+	addGo(steps, { frame, output, terminal: process.terminal }, () => addHooks(steps, config, frame, "poststart"));
 	addEnd(steps, frame, cgroups);
+	addHooks(steps, config, frame, "poststop");
 	return { ops: steps.ops };
 }

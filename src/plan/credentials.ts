@@ -38,11 +38,11 @@ function id(value: number, at: string): number {
 
 /**
  * Everything between the finished root and execve. Order: the bounding set first, as dropping from it takes CAP_SETPCAP; groups before
- * ids, as both need root; sync after the ids, as changing them clears the parent-death signal; seccomp last of all, so that a profile
+ * ids, as both need root; `addReady` (the last sync) after the ids, as changing them clears the parent-death signal; seccomp last of all, so that a profile
  * need allow nothing but what comes after it: execve, and capset where the filter itself needs CAP_SYS_ADMIN to be loaded because
  * no_new_privs is not set.
  */
-export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp | undefined, host: HostFacts): void {
+export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp | undefined, host: HostFacts, addReady: () => void): void {
 	const at = "/process/capabilities";
 	const sets = process.capabilities ?? none;
 	const bits = (key: keyof CapabilitySets): bigint => capabilityBits(sets[key], host, `${at}/${key}`);
@@ -55,12 +55,11 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 	const loadFilter = (): void => {
 		if (filter !== undefined) add(steps, "seccomp", filter, "load the seccomp filter", "/linux/seccomp");
 	};
-	const sync = (): void => add(steps, "sync", {}, "wait for the word to start");
 	if (process.noNewPrivileges || filter === undefined) {
 		setCapabilities();
 		if (process.noNewPrivileges)
 			add(steps, "prctl", { option: PR_SET_NO_NEW_PRIVS, arg2: 1, arg3: 0 }, "set no_new_privs", "/process/noNewPrivileges");
-		sync();
+		addReady();
 		loadFilter();
 		return;
 	}
@@ -69,7 +68,7 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 		const interim = { ...final, effective: CAP_SYS_ADMIN, permitted: final.permitted | CAP_SYS_ADMIN, ambient: 0n };
 		add(steps, "capset", interim, "keep CAP_SYS_ADMIN to load the seccomp filter", "/linux/seccomp");
 	}
-	sync();
+	addReady();
 	loadFilter();
 	setCapabilities();
 }

@@ -1,6 +1,6 @@
 // The plan's bytes: what launch maps and verifies. Fixed-size records, one pass.
 //
-//   header, 64 bytes   "CORTENPL", u32 version, u32 opCount, u32 opsOffset, u32 dataOffset, u32 totalSize, u32 flags, u32 lockFd, zeros
+//   header, 64 bytes   "CORTENPL", u32 version, u32 opCount, u32 opsOffset, u32 dataOffset, u32 totalSize, u32 flags, u32 lockFd, u32 logFd, zeros
 //   op, 64 bytes       u16 op, u16 flags, u32 what, u32 at, u32 zero, u64 args[6]
 //   data               begins with a NUL, so that offset 0 is ""
 //
@@ -13,7 +13,7 @@ import { type ArgKind, type Op, opNames, opTable, type Plan } from "./ops.ts";
 /** The first 8 bytes of a plan. */
 export const planMagic = "CORTENPL";
 /** Of the format; launch takes this one alone. */
-export const planVersion = 1;
+export const planVersion = 2;
 /** Size of the header. */
 export const headerBytes = 64;
 /** Size of one op. */
@@ -26,7 +26,9 @@ export const maxPlanBytes = 16 << 20;
 export const flagJson = 1;
 /** Header flag: launch says at its end where its time went. */
 export const flagTimes = 2;
-/** Header lockFd: none. */
+/** Header flag: the log is written in the form `time="..." level=error msg="..."`; texts are escaped as for JSON. */
+export const flagLogText = 4;
+/** Header lockFd and logFd: none. */
 export const noFd = 0xffffffff;
 
 /** What the header carries beside the plan. */
@@ -35,6 +37,8 @@ export type EncodeOptions = {
 	readonly lockFd?: number;
 	/** Report errors as JSON. */
 	readonly json: boolean;
+	/** The descriptor of a log file that also gets the errors: as JSON, or as logrus writes text. */
+	readonly log?: { readonly fd: number; readonly format: "text" | "json" };
 	/** Report where the time went (`--log-level debug`). */
 	readonly times?: boolean;
 };
@@ -114,7 +118,10 @@ function encodeExactly(plan: Plan, options: EncodeOptions): Uint8Array {
 /** @returns undefined when the texts turn out longer than `bytesOf` said */
 function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): Uint8Array | undefined {
 	if (plan.ops.length > maxOps) throw tooLarge("ops");
-	const escaped = options.json ? (text: string): string => JSON.stringify(text).slice(1, -1) : (text: string): string => text;
+	const escaped =
+		options.json || options.log !== undefined
+			? (text: string): string => JSON.stringify(text).slice(1, -1)
+			: (text: string): string => text;
 	const dataOffset = headerBytes + plan.ops.length * opBytes;
 	const textStart = blobAlignment + blobBytes(plan);
 	const data: Data = { texts: [], textEnd: textStart, blobs: [], blobEnd: blobAlignment, bytesOf };
@@ -131,10 +138,14 @@ function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): U
 		word += opWords;
 		before = op;
 	}
-	const flags = (options.json ? flagJson : 0) | (options.times === true ? flagTimes : 0);
+	const flags =
+		(options.json ? flagJson : 0) | (options.times === true ? flagTimes : 0) | (options.log?.format === "text" ? flagLogText : 0);
 	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
-	records.words.set([planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd], 2);
+	records.words.set(
+		[planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd, options.log?.fd ?? noFd],
+		2,
+	);
 	const bytes = new Uint8Array(total);
 	bytes.set(new Uint8Array(memory));
 	encoder.encodeInto(planMagic, bytes);

@@ -4,11 +4,13 @@ import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../linux/file.ts";
 import type { Frame } from "./frame.ts";
 import { cwd, opFlags } from "./ops.ts";
 import { closeEnds, type Output } from "./process.ts";
-import { add, type Steps, takeSlot } from "./steps.ts";
+import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** What the parent does while the container lives. */
 export type Watch = {
-	readonly frame: Pick<Frame, "input" | "pidFile" | "detachMessage" | "output"> & { readonly folder?: string };
+	readonly frame: Pick<Frame, "input" | "pidFile" | "detachMessage" | "output" | "watch" | "consoleSocket" | "pidfdSocket"> & {
+		readonly folder?: string;
+	};
 	readonly output: Output;
 	readonly terminal: boolean;
 };
@@ -18,6 +20,18 @@ export function addDetach(steps: Steps, frame: Pick<Frame, "detachMessage">): vo
 	if (frame.detachMessage !== undefined) add(steps, "detach", { message: frame.detachMessage }, "detach");
 }
 
+/** The socket at which a new process waits until it is started: `start` in its folder. @returns its slot */
+export function addListen(steps: Steps, folder: string): number {
+	const above = takeSlot(steps);
+	const socket = takeSlot(steps);
+	add(steps, "openat", { out: above, dir: cwd, path: folder, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, mode: 0 }, `open "${folder}"`);
+	// By its name alone: a socket's path may have 107 bytes.
+	add(steps, "fchdir", { slot: above }, `enter "${folder}"`);
+	add(steps, "listen", { out: socket, path: "start" }, `listen on "${folder}/start"`);
+	freeSlot(steps, above);
+	return socket;
+}
+
 /** Until the new process is prepared. */
 export function addWait(steps: Steps, output: Output): void {
 	closeEnds(steps, output);
@@ -25,7 +39,7 @@ export function addWait(steps: Steps, output: Output): void {
 }
 
 /** From the prepared process to its end. */
-export function addGo(steps: Steps, { frame, output, terminal }: Watch): void {
+export function addGo(steps: Steps, { frame, output, terminal }: Watch, addStarted?: () => void): void {
 	if (frame.folder !== undefined) {
 		const folder = takeSlot(steps);
 		add(
@@ -38,7 +52,18 @@ export function addGo(steps: Steps, { frame, output, terminal }: Watch): void {
 	}
 	if (frame.pidFile !== undefined)
 		add(steps, "pidfile", { dir: cwd, path: frame.pidFile, plain: 1 }, `write "${frame.pidFile}"`, "--pidfile");
+	const { consoleSocket, pidfdSocket, watch } = frame;
+	if (terminal && consoleSocket !== undefined)
+		add(steps, "sendfd", { path: consoleSocket, what: 0 }, `send the terminal to "${consoleSocket}"`, "--console-socket");
+	if (pidfdSocket !== undefined)
+		add(steps, "sendfd", { path: pidfdSocket, what: 1 }, `send the pidfd to "${pidfdSocket}"`, "--pidfd-socket");
+	if (watch === "gate") {
+		add(steps, "release", {}, "leave the new process at its gate");
+		return;
+	}
 	add(steps, "go", {}, "start the new process");
+	addStarted?.();
+	if (watch === "leave") return;
 	const served = terminal && frame.detachMessage === undefined && frame.output === "inherit";
 	const { log, stdout, stderr } = output;
 	add(
@@ -51,12 +76,22 @@ export function addGo(steps: Steps, { frame, output, terminal }: Watch): void {
 
 /** The exit file and what is removed. The exit file is written first: from then on everybody sees that the container ended. */
 export function addEnd(steps: Steps, frame: Frame, cgroups: readonly string[]): void {
+	if (frame.watch === "leave" || frame.watch === "gate") {
+		takeBack(steps, frame, cgroups);
+		return;
+	}
 	const keep = frame.atEnd.kind === "keep";
 	if (keep) add(steps, "exitfile", { dir: cwd, path: `${frame.folder}/exit` }, `write "${frame.folder}/exit"`);
 	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`);
 	if (frame.atEnd.kind === "keep") return;
 	const { nameLink } = frame.atEnd;
 	// The link before the folder: a link without a folder is anybody's to take over, and then it would be another's that is removed here.
-	add(steps, "unlinkat", { dir: cwd, path: nameLink, flags: 0 }, `remove "${nameLink}"`, "", opFlags.absentOk);
+	if (nameLink !== undefined) add(steps, "unlinkat", { dir: cwd, path: nameLink, flags: 0 }, `remove "${nameLink}"`, "", opFlags.absentOk);
 	add(steps, "rmtree", { dir: cwd, path: frame.folder }, `remove "${frame.folder}"`);
+}
+
+/** What is undone when the start fails: nobody stays who could do it later. */
+function takeBack(steps: Steps, { folder }: Frame, cgroups: readonly string[]): void {
+	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`, "", opFlags.onFailure);
+	add(steps, "rmtree", { dir: cwd, path: folder }, `remove "${folder}"`, "", opFlags.onFailure);
 }

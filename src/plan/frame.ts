@@ -22,6 +22,26 @@ export type Frame = {
 	readonly files?: readonly { readonly source: string; readonly content: string }[];
 	/** A further file that receives the payload's pid (`--pidfile`). */
 	readonly pidFile?: string;
+	/**
+	 * `supervise`, the default: launch stays until the payload ends. `leave`: it ends when the payload runs. `gate`: it ends when the new
+	 * process waits at its gate, the socket `start` in the folder.
+	 */
+	readonly watch?: "supervise" | "leave" | "gate";
+	/** Where relative paths of config.json begin (absolute); the folder when it is not given. */
+	readonly bundle?: string;
+	/** Unix sockets that get the master end of the terminal, and the pidfd of the new process. */
+	readonly consoleSocket?: string;
+	readonly pidfdSocket?: string;
+	/** So many descriptors from 3 up are the payload's. */
+	readonly preserveFds?: number;
+	/** Make the root by moving a mount onto /, for roots that cannot be pivoted to (an initramfs). */
+	readonly noPivot?: boolean;
+	/** Stay in the caller's session keyring. */
+	readonly callersKeyring?: boolean;
+	/** The container's state as hooks get it, without the pid that comes between the two parts; by the status at that point. */
+	readonly hookState?: (status: "creating" | "created" | "running") => readonly [before: string, after: string];
+	/** What a hook without `env` gets. */
+	readonly hookEnv?: readonly string[];
 	/** At the end: keep the folder with its exit file, or remove everything and the name's link. */
-	readonly atEnd: { readonly kind: "keep" } | { readonly kind: "remove"; readonly nameLink: string };
+	readonly atEnd: { readonly kind: "keep" } | { readonly kind: "remove"; readonly nameLink?: string };
 };

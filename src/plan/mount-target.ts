@@ -18,7 +18,7 @@ export type MountContext = {
 	readonly config: Config;
 	readonly host: HostFacts;
 	/** Its folder is what relative sources refer to. */
-	readonly frame: Pick<Frame, "folder" | "files">;
+	readonly frame: Pick<Frame, "folder" | "files" | "bundle">;
 	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
 	readonly opened: ReadonlyMap<number, number>;
 };

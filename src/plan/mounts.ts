@@ -104,7 +104,7 @@ function openBind(steps: Steps, parsed: ParsedMount, { frame, stage }: Pick<Moun
 		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": a bind mount needs a source`, { at: `${at}/source` });
 	}
 	const staged = stage === cwd ? undefined : stagedSource(parsed, frame);
-	const path = staged ?? (mount.source.startsWith("/") ? mount.source : `${frame.folder}/${mount.source}`);
+	const path = staged ?? (mount.source.startsWith("/") ? mount.source : `${frame.bundle ?? frame.folder}/${mount.source}`);
 	const tree = takeSlot(steps);
 	const flags = flag.OPEN_TREE_CLONE | (options.bind === "rbind" ? flag.AT_RECURSIVE : 0);
 	add(

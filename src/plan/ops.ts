@@ -41,6 +41,8 @@ export const opTable = {
 	close: { slot: "slot" },
 	dup3: { slot: "slot", fd: "u64" },
 	pipe2: { readEnd: "out", writeEnd: "out" },
+	/** A SEQPACKET unix socket that listens under the name `path` in the current folder. */
+	listen: { out: "out", path: "str" },
 	fchdir: { slot: "slot" },
 	// mounts
 	/** The old call, for overlay and for kernels before fsopen of a type: paths are relative to the current folder. */
@@ -95,8 +97,12 @@ export const opTable = {
 	chdir: { path: "str", create: "u64" },
 	/** Everything from `first` up closes at execve. */
 	close_range: { first: "u64" },
-	/** Dies with the parent (PR_SET_PDEATHSIG), tells it that all is prepared, and waits for its go. */
-	sync: {},
+	/** Dies with the parent (PR_SET_PDEATHSIG; with tied 0 only until its word), tells it that all is prepared, and waits for its word. */
+	sync: { tied: "u64" },
+	/** Checks that the first of `candidates` that exists can be executed, as the user that the process has become. */
+	access: { candidates: "strv" },
+	/** Tells the parent that it can end, and waits until somebody connects to the socket and says go; what fails from now on is told there. */
+	gate: { socket: "slot" },
 	/** The first of `candidates` that exists. Not found: status 127; not executable: 126. */
 	execve: { candidates: "strv", argv: "strv", envp: "strv" },
 	// the parent's side
@@ -108,6 +114,19 @@ export const opTable = {
 	pidfile: { dir: "slot", path: "str", plain: "u64" },
 	/** Lets the new process exec, and learns whether it could. */
 	go: {},
+	/** Lets the new process go on after a sync that is not the last one. */
+	resume: {},
+	/** Lets the new process go on to its gate, and waits until it no longer needs this one. */
+	release: {},
+	/** Closes the descriptor of the container folder's lock (the header's lockFd). */
+	unlock: {},
+	/** Sends the new process's terminal (what 0) or its pidfd (what 1) to whoever listens on the unix socket `path`. */
+	sendfd: { path: "str", what: "u64" },
+	/**
+	 * Runs a program and waits for its end, at most `timeoutMs` (0: for ever). Its stdin is `before`, a pid and `after`: of the container's
+	 * first process, as this side of clone3 knows it. Any status but 0 is a failure.
+	 */
+	hook: { path: "str", argv: "strv", envp: "strv", timeoutMs: "u64", before: "str", after: "str" },
 	/** Stays until the new process ends: forwards signals, serves the terminal, copies output to a log. log: slot of the log file, or cwd; stdout and stderr: read ends of its pipes, or cwd. terminal: 1 the caller's terminal is served raw. */
 	supervise: { log: "slot", stdout: "slot", stderr: "slot", terminal: "u64", input: "u64" },
 	/** Writes "CODE SIGNAL SECONDS NANOSECONDS\n" of the ended process, by temp file and rename. */
@@ -150,6 +169,10 @@ export const opFlags = {
 	absentOk: 2,
 	/** EEXIST is passed over. */
 	presentOk: 4,
+	/** Only done after another op has failed: what takes back what was made. */
+	onFailure: 8,
+	/** A failure is told, and passed over. */
+	warn: 16,
 } as const;
 
 /** One step of a plan. */

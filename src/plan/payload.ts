@@ -4,21 +4,44 @@
 import type { HostFacts } from "../linux/host.ts";
 import type { Process, Seccomp } from "../spec/runtime.ts";
 import { addCredentials } from "./credentials.ts";
-import { addExecve, addLimits } from "./process.ts";
+import { addExecve, addLimits, programCandidates } from "./process.ts";
 import { add, type Steps } from "./steps.ts";
 
 /** What files are made with unless config.json says otherwise. */
 const defaultUmask = 0o022;
 
-/**
- * From the finished root filesystem to execve.
- * @param makeFolder whether process.cwd is made when it is missing: at a start, not in a container that is in use
- */
-export function addPayload(steps: Steps, process: Process, seccomp: Seccomp | undefined, host: HostFacts, makeFolder: boolean): void {
-	add(steps, "chdir", { path: process.cwd, create: makeFolder ? 1 : 0 }, `enter "${process.cwd}"`, "/process/cwd");
+/** What a payload is made from. */
+export type Payload = {
+	readonly process: Process;
+	readonly seccomp: Seccomp | undefined;
+	readonly host: HostFacts;
+	/** Whether process.cwd is made when it is missing: at a start, not in a container that is in use. */
+	readonly makeFolder: boolean;
+	/** So many descriptors from 3 up are the payload's. */
+	readonly preserveFds: number | undefined;
+	/** Whether it ends with the parent for as long as it lives, or only until the word to start. */
+	readonly tied: boolean;
+	/** The slot of the socket at which it waits once more. */
+	readonly gate?: number | undefined;
+	/** What is still to be done when it is started. */
+	readonly addStarted?: () => void;
+};
+
+/** From the finished root filesystem to execve. */
+export function addPayload(steps: Steps, payload: Payload): void {
+	const { process, seccomp, host, gate } = payload;
+	const cwd = process.cwd;
+	add(steps, "chdir", { path: cwd, create: payload.makeFolder ? 1 : 0 }, `enter "${cwd}"`, "/process/cwd");
 	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
-	add(steps, "close_range", { first: 3 }, "mark open files to close");
+	add(steps, "close_range", { first: 3 + (payload.preserveFds ?? 0) }, "mark open files to close");
 	addLimits(steps, process, host);
-	addCredentials(steps, process, seccomp, host);
+	addCredentials(steps, process, seccomp, host, () => {
+		const candidates = programCandidates(process);
+		// A start that comes later fails now, not then, when there is nothing to run.
+		if (gate !== undefined) add(steps, "access", { candidates }, `execute "${process.args[0]}"`, "/process/args");
+		add(steps, "sync", { tied: payload.tied ? 1 : 0 }, "wait for the word to start");
+		if (gate !== undefined) add(steps, "gate", { socket: gate }, "wait at the gate");
+		payload.addStarted?.();
+	});
 	addExecve(steps, process);
 }

@@ -1,0 +1,101 @@
+// A container that is created now and started later: its first process waits on a socket in the container's folder, and nobody else of
+// ours is there. Whoever connects and says go starts it, and hears there what still fails; a connection that closes without a word
+// says that the program runs (the socket closes at execve).
+
+#include "launch.h"
+
+static void set_path(struct sockaddr_un_ *address, const char *path)
+{
+	struct text t = { address->path, address->path + sizeof address->path };
+	address->family = AF_UNIX;
+	put(&t, path);
+}
+
+long listen_op(const struct plan_op *op)
+{
+	struct sockaddr_un_ address;
+	const char *path = text_at(op->args[1]);
+	if (strlen(path) >= sizeof address.path)
+		return -ENAMETOOLONG;
+	set_path(&address, path);
+	long fd = sys(socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	long result = sys(bind, fd, &address, sizeof address);
+	if (result >= 0)
+		result = sys(listen, fd, 1);
+	return result < 0 ? result : fill(op->args[0], fd);
+}
+
+// Until somebody connects, or a signal asks for the end.
+static long take_connection(int socket)
+{
+	uint64_t ending = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGQUIT - 1);
+	long signals = sys(signalfd4, -1, &ending, sizeof ending, SIGFD_CLOEXEC);
+	struct pollfd ready[2] = { { socket, POLLIN, 0 }, { (int)signals, POLLIN, 0 } };
+	while (sys(poll, ready, 2, -1) < 0)
+		;
+	if (ready[1].revents & POLLIN) {
+		uint32_t info[32] = { 0 };
+		sys(read, signals, info, sizeof info);
+		exit_with(128 + (int)info[0]);
+	}
+	sys(close, signals);
+	return sys(accept4, socket, 0, 0, SOCK_CLOEXEC);
+}
+
+long gate_op(const struct plan_op *op)
+{
+	struct message m = { SAY_READY, 0, 0 };
+	int socket = slot_fd(op->args[0]);
+	unlock_op();
+	sys(write, self.channel, &m, sizeof m);
+	sys(close, self.channel);
+	self.channel = -1;
+	long connection = take_connection(socket);
+	if (connection < 0)
+		return connection;
+	self.channel = (int)connection, self.gated = 1;
+	long n = sys(read, connection, &m, sizeof m);
+	if (n != sizeof m || m.kind != SAY_GO)
+		exit_with(125); // whoever came was killed, and has removed the socket's name already: nobody could start this any more
+	sys(close, socket);
+	self.slots[op->args[0] % SLOT_COUNT] = -1;
+	return 0;
+}
+
+long release_op(void)
+{
+	resume_op();
+	hear(SAY_READY);
+	return 0;
+}
+
+long unlock_op(void)
+{
+	return self.plan->lock_fd == NO_FD ? 0 : sys(close, self.plan->lock_fd);
+}
+
+long sendfd_op(const struct plan_op *op)
+{
+	static char name[] = "/dev/ptmx";
+	struct sockaddr_un_ address;
+	const char *path = text_at(op->args[0]);
+	int sent = op->args[1] ? self.child_pidfd : self.terminal;
+	if (sent < 0)
+		return -ENOTTY;
+	if (strlen(path) >= sizeof address.path)
+		return -ENAMETOOLONG;
+	set_path(&address, path);
+	long fd = sys(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	long result = sys(connect, fd, &address, sizeof address);
+	struct iovec iov = { name, sizeof name - 1 };
+	struct cmsg_fd control = { sizeof(size_t) + 2 * sizeof(int) + sizeof(int), SOL_SOCKET, SCM_RIGHTS, sent };
+	struct msghdr header = { 0, 0, &iov, 1, &control, sizeof control, 0 };
+	if (result >= 0)
+		result = sys(sendmsg, fd, &header, MSG_NOSIGNAL);
+	sys(close, fd);
+	return result;
+}
