@@ -8,20 +8,23 @@ import { commonSeccompJson } from "../spec/seccomp-json.generated.ts";
 /** ES2025's JSON.rawJSON, which the type library does not list yet. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
 
-/** The object with its bigints as raw JSON. */
-function exact(value: object | undefined): unknown {
-	if (value === undefined) return undefined;
-	return Object.fromEntries(
-		Object.entries(value).map(([key, member]) => [key, typeof member === "bigint" ? rawJSON(`${member}`) : member]),
-	);
+/** The value with its bigints as raw JSON, all the way down. */
+function exact(value: unknown): unknown {
+	if (typeof value === "bigint") return rawJSON(`${value}`);
+	if (typeof value !== "object" || value === null) return value;
+	if (Array.isArray(value)) return value.map(exact);
+	return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, exact(member)]));
 }
 
 function exactProcess(process: Process): unknown {
-	return process.rlimits.length === 0 ? process : { ...process, rlimits: process.rlimits.map(exact) };
+	const { rlimits, scheduler } = process;
+	if (rlimits.length === 0 && scheduler === undefined) return process;
+	return { ...process, rlimits: exact(rlimits), ...(scheduler !== undefined && { scheduler: exact(scheduler) }) };
 }
 
-function exactResources(resources: Resources): unknown {
-	return { ...resources, memory: exact(resources.memory), cpu: exact(resources.cpu), pids: exact(resources.pids) };
+/** Rules are many, and have no bigints. */
+function exactResources({ devices, ...resources }: Resources): unknown {
+	return { ...(devices !== undefined && { devices }), ...(exact(resources) as object) };
 }
 
 function exactSeccomp(seccomp: Seccomp): unknown {
@@ -41,7 +44,11 @@ export function encodeConfig(config: Config): string {
 	const text = JSON.stringify({
 		...others,
 		process: exactProcess(config.process),
-		linux: { ...section, ...(linux.resources !== undefined && { resources: exactResources(linux.resources) }) },
+		linux: {
+			...section,
+			...(linux.timeOffsets !== undefined && { timeOffsets: exact(linux.timeOffsets) }),
+			...(linux.resources !== undefined && { resources: exactResources(linux.resources) }),
+		},
 	});
 	if (seccomp === undefined) return `${text}\n`;
 	// The default profile is nine tenths of the document, and always the same.

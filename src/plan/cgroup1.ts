@@ -69,7 +69,7 @@ function settingsOf(controller: string, resources: Resources, host: HostFacts): 
 			put(settings, "cpuset.mems", cpu?.mems || cpuset(host).mems, "cpu/mems");
 			break;
 		case "pids":
-			put(settings, "pids.max", pids === undefined ? undefined : pids.limit > 0n ? pids.limit : "max", "pids/limit");
+			put(settings, "pids.max", pids?.limit === undefined ? undefined : pids.limit > 0n ? pids.limit : "max", "pids/limit");
 			break;
 	}
 	return settings;

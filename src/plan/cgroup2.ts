@@ -60,7 +60,7 @@ function settingsOf({ memory, cpu, pids, unified }: Resources): Setting[] {
 	if (cpu?.quota || cpu?.period) put(settings, "cpu.max", `${maximum(cpu.quota || -1n)} ${cpu.period || 100_000n}`, "cpu/quota");
 	put(settings, "cpuset.cpus", cpu?.cpus, "cpu/cpus");
 	put(settings, "cpuset.mems", cpu?.mems, "cpu/mems");
-	if (pids !== undefined) put(settings, "pids.max", pids.limit > 0n ? pids.limit : "max", "pids/limit");
+	if (pids?.limit !== undefined) put(settings, "pids.max", pids.limit > 0n ? pids.limit : "max", "pids/limit");
 	for (const [file, value] of Object.entries(unified ?? {})) {
 		if (file.includes("/") || file.includes(".."))
 			throw new CortenError("invalid-spec", `cannot set cgroup file "${file}"`, { at: "/linux/resources/unified" });

@@ -12,6 +12,7 @@ import { cwd, type Plan } from "./ops.ts";
 import { addPayload } from "./payload.ts";
 import { addOomScore, connect, openOutput } from "./process.ts";
 import { add, startSteps, takeSlot } from "./steps.ts";
+import { refuseUnsupportedProcess } from "./unsupported.ts";
 
 /** All that an exec depends on. */
 export type CompileExecInput = {
@@ -39,6 +40,7 @@ const PR_SET_DUMPABLE = 4;
  */
 export function compileExec(input: CompileExecInput): Plan {
 	const { process, frame, host, cgroups } = input;
+	refuseUnsupportedProcess(process);
 	const steps = startSteps();
 
 	// The host's side.

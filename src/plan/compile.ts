@@ -22,6 +22,7 @@ import { addOomScore, connect, openOutput } from "./process.ts";
 import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
 import { add, startSteps } from "./steps.ts";
+import { refuseUnsupported } from "./unsupported.ts";
 
 /** All that a container's start depends on. */
 export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
@@ -31,6 +32,7 @@ export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRec
  * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
  */
 export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
+	refuseUnsupported(config);
 	const steps = startSteps();
 	const { linux, process } = config;
 	const mounts = parseMounts(config);

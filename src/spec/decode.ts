@@ -168,6 +168,15 @@ export function refine<T>(decode: Decoder<T>, rule: (value: T) => string | undef
 	};
 }
 
+/** A decoder that is built when the first value comes. */
+export function lazy<T>(build: () => Decoder<T>): Decoder<T> {
+	let built: Decoder<T> | undefined;
+	return (value, at, issues) => {
+		built ??= build();
+		return built(value, at, issues);
+	};
+}
+
 /** Changes what a decoder yields. */
 export function map<A, B>(decode: Decoder<A>, change: (value: A) => B): Decoder<B> {
 	return (value, at, issues) => {

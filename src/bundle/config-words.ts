@@ -1,0 +1,31 @@
+// The small decoders that all sections of config.json are made of.
+
+import { type Decoder, fail, failed, fallback, integer, list, object, refine, string } from "../spec/decode.ts";
+
+/** A string that the kernel can take. */
+export const text: Decoder<string> = (value, at, issues) => {
+	const word = string(value, at, issues);
+	return word !== failed && word.includes("\0") ? fail(issues, at, "holds a NUL byte") : word;
+};
+
+/** A list of {@link text}. */
+export const textList = list(text);
+
+/** A list of {@link text}, empty when absent. */
+export const texts = fallback(textList, []);
+
+/** An absolute path. */
+export const absolute = refine(text, (path) => (path.startsWith("/") ? undefined : "is not an absolute path"));
+
+/** An absolute path, or "" for none. */
+export const absoluteOrEmpty = refine(text, (path) => (path === "" || path.startsWith("/") ? undefined : "is not an absolute path"));
+
+/** A user or group id; the largest number means "no change" to the kernel. */
+export const id = integer(0, 0xffff_fffe);
+
+export const uint16 = integer(0, 0xffff);
+export const uint32 = integer(0, 0xffff_ffff);
+export const int32 = integer(-0x8000_0000, 0x7fff_ffff);
+
+/** @see runtime-spec config-linux.md#user-namespace-mappings */
+export const mappings = list(object({ containerID: uint32, hostID: uint32, size: uint32 }));

@@ -1,0 +1,41 @@
+// What is refused by name before anything is compiled.
+
+import { expect, test } from "bun:test";
+import { CortenError } from "../base/errors.ts";
+import type { Config } from "../spec/runtime.ts";
+import { compile } from "./compile.ts";
+import { minimalConfig, minimalInput } from "./minimal.fixture.ts";
+
+const linux = (change: Partial<Config["linux"]>): Config => ({ ...minimalConfig, linux: { ...minimalConfig.linux, ...change } });
+const failure = (config: Config): string => {
+	try {
+		compile({ ...minimalInput, config });
+		return "ok";
+	} catch (error) {
+		return error instanceof CortenError ? `${error.code} ${error.at}` : String(error);
+	}
+};
+const mapping = [{ containerID: 0, hostID: 1000, size: 1 }];
+
+test("empty forms ask for nothing", () => {
+	const process = { ...minimalConfig.process, apparmorProfile: "", selinuxLabel: "", execCPUAffinity: {} };
+	const config = linux({
+		uidMappings: [],
+		timeOffsets: {},
+		mountLabel: "",
+		netDevices: {},
+		resources: { blockIO: {}, memory: { disableOOMKiller: false } },
+	});
+	expect(failure({ ...config, process, hooks: { prestart: [] } })).toBe("ok");
+});
+
+test.each([
+	["/hooks/poststop", { ...minimalConfig, hooks: { poststop: [{ path: "/x" }] } }],
+	["/mounts/0/uidMappings", { ...minimalConfig, mounts: [{ destination: "/a", uidMappings: mapping, gidMappings: mapping }] }],
+	["/linux/uidMappings", linux({ uidMappings: mapping, gidMappings: mapping })],
+	["/linux/timeOffsets", linux({ timeOffsets: { boottime: { secs: 1n, nanosecs: 0 } } })],
+	["/linux/resources/blockIO", linux({ resources: { blockIO: { weight: 5 } } })],
+	["/linux/seccomp/listenerPath", linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } })],
+] satisfies [string, Config][])("%s is known and refused", (at, config) => {
+	expect(failure(config)).toBe(`unsupported ${at}`);
+});
