@@ -2,8 +2,7 @@
 // property deletes its line here.
 
 import { CortenError } from "../base/errors.ts";
-import type { Config, Hooks, IdMapping, Process, Resources } from "../spec/runtime.ts";
-import { hookNames } from "../spec/runtime.ts";
+import type { Config, IdMapping, Process, Resources } from "../spec/runtime.ts";
 
 /** A JSON pointer, and whether something is asked for there. An empty text, list or object asks for nothing. */
 type Check<T> = readonly [at: string, asked: (section: T) => unknown];
@@ -26,8 +25,6 @@ const processChecks: readonly Check<Process>[] = [
 	["/process/scheduler", (process) => process.scheduler],
 	["/process/execCPUAffinity", (process) => some(process.execCPUAffinity)],
 ];
-
-const hookChecks: readonly Check<Hooks>[] = hookNames.map((name) => [`/hooks/${name}`, (hooks) => some(hooks[name])]);
 
 const resourceChecks: readonly Check<Resources>[] = [
 	["memory/kernel", ({ memory }) => memory?.kernel !== undefined],
@@ -73,7 +70,6 @@ function askedOf<T>(checks: readonly Check<T>[], section: T, prefix = ""): strin
  */
 export function refuseUnsupported(config: Config): void {
 	const asked = askedOf(processChecks, config.process);
-	if (config.hooks !== undefined) asked.push(...askedOf(hookChecks, config.hooks));
 	for (const [index, mount] of config.mounts.entries()) if (mapped(mount)) asked.push(`/mounts/${index}/uidMappings`);
 	asked.push(...askedOf(linuxChecks, config.linux));
 	if (config.linux.resources !== undefined) asked.push(...askedOf(resourceChecks, config.linux.resources, "/linux/resources/"));

@@ -14,26 +14,7 @@ export type Config = {
 	readonly process: Process;
 	readonly hooks?: Hooks;
 	readonly annotations?: Readonly<Record<string, string>>;
-	readonly hooks?: Hooks | undefined;
 	readonly linux: Linux;
-};
-
-/** @see runtime-spec config.md#posix-platform-hooks */
-export type Hooks = {
-	readonly prestart?: readonly Hook[];
-	readonly createRuntime?: readonly Hook[];
-	readonly createContainer?: readonly Hook[];
-	readonly startContainer?: readonly Hook[];
-	readonly poststart?: readonly Hook[];
-	readonly poststop?: readonly Hook[];
-};
-
-/** A program; `timeout` is in seconds. @see runtime-spec config.md#posix-platform-hooks */
-export type Hook = {
-	readonly path: string;
-	readonly args?: readonly string[];
-	readonly env?: readonly string[];
-	readonly timeout?: number;
 };
 
 /** @see runtime-spec config.md#mounts */
