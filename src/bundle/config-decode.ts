@@ -30,7 +30,8 @@ function hooks() {
 		path: absolute,
 		args: optional(textList),
 		env: optional(textList),
-		timeout: optional(integer(1)),
+		// Seconds that are still exact in milliseconds.
+		timeout: optional(integer(1, Math.floor(Number.MAX_SAFE_INTEGER / 1000))),
 	});
 	const some = optional(list(hook));
 	return object({ prestart: some, createRuntime: some, createContainer: some, startContainer: some, poststart: some, poststop: some });

@@ -23,8 +23,11 @@ export const absoluteOrEmpty = refine(text, (path) => (path === "" || path.start
 /** A user or group id; the largest number means "no change" to the kernel. */
 export const id = integer(0, 0xffff_fffe);
 
+/** A uint16 of the specification. */
 export const uint16 = integer(0, 0xffff);
+/** A uint32 of the specification. */
 export const uint32 = integer(0, 0xffff_ffff);
+/** An int32 of the specification. */
 export const int32 = integer(-0x8000_0000, 0x7fff_ffff);
 
 /** @see runtime-spec config-linux.md#user-namespace-mappings */
