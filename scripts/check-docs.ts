@@ -23,7 +23,7 @@ for (const file of sourceFiles(".ts", ".c", ".h", ".sh", ".py")) {
 		if (name === undefined) continue;
 		// A command is documented by its summary and description. A second declaration of the name is an overload, or the type that goes with a value; a run of one-line exports shares the
 		// docstring of its first.
-		if (name === "command" && file.startsWith("src/commands/")) continue;
+		if (name === "command" && /^src\/(commands|runtime\/commands)\//.test(file)) continue;
 		const documented = lines[index - 1]?.trimEnd().endsWith("*/") || name === previousName || previousLine === index - 1;
 		if (!documented && !kernelName.test(name)) problems.push(`${file}:${index + 1}: export ${name} has no docstring`);
 		previousName = name;

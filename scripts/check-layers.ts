@@ -15,9 +15,18 @@ const layers: readonly (readonly string[])[] = [
 ];
 const stages = new Set(layers[3]);
 /** What lies on the way of `corten run` with its image in the store: nothing below may name node:fs. */
-const fastPath = ["src/linux/", "src/plan/", "src/bundle/", "src/supervise/folder.ts", "src/commands/run.ts", "src/main.ts"];
+const fastPath = [
+	"src/linux/",
+	"src/plan/",
+	"src/bundle/",
+	"src/supervise/folder.ts",
+	"src/commands/run.ts",
+	"src/commands/main.ts",
+	"src/main.ts",
+	"src/runtime/",
+];
 /** Entry points whose static imports, all the way down, must be free of node:fs. */
-const fastEntries = ["src/main.ts", "src/commands/run.ts"];
+const fastEntries = ["src/main.ts", "src/commands/main.ts", "src/commands/run.ts", "src/runtime/main.ts"];
 
 type Import = { readonly from: string; readonly to: string; readonly line: number; readonly kind: "value" | "type" | "lazy" };
 

@@ -1,10 +1,11 @@
 // Writes the man pages docs/man/corten.1 and docs/man/corten-COMMAND.1 from the command tables. --check fails when one is stale.
 // @see man(7), groff_man(7)
 
-import type { Command, OptionTable } from "../src/commands/command.ts";
+import { explainOption, sentence, visibleOptions } from "../src/base/option-help.ts";
+import type { OptionTable } from "../src/base/options.ts";
+import type { Command } from "../src/commands/command.ts";
 import { globalOptions } from "../src/commands/global.ts";
 import { aliases, type CommandEntry, commands, groups } from "../src/commands/index.ts";
-import { explainOption, sentence, visibleOptions } from "../src/commands/render.ts";
 import { writeGenerated } from "./generated.ts";
 
 /** Text for roff: no line begins a request, and - is a minus where people copy it. */

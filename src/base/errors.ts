@@ -1,5 +1,5 @@
 // The one error type. Every failure that leaves a function is a CortenError; callers branch on `code`, never on text.
-// Messages have the form `cannot <verb> <noun> "<value>"`; main.ts joins the chain of causes once, and nobody else prints.
+// Messages have the form `cannot <verb> <noun> "<value>"`; the two main.ts join the chain of causes once, and nobody else prints.
 
 /** Why something failed, in the smallest set a caller can act on. */
 export const errorCodes = [
@@ -56,4 +56,14 @@ export function isError(value: unknown, code?: ErrorCode): value is CortenError 
 /** For the default branch of a switch over a closed set. @throws `bug` always. */
 export function unreachable(value: never): never {
 	throw new CortenError("bug", `unexpected value ${JSON.stringify(value)}`);
+}
+
+/** The chain of causes, joined once: `cannot run "x": cannot open "/y": ENOENT no such file or directory`. */
+export function joinCauses(error: unknown): string {
+	const parts: string[] = [];
+	for (let link: unknown = error; link !== undefined && parts.length < 16; link = link instanceof Error ? link.cause : undefined) {
+		const text = link instanceof Error ? link.message : String(link);
+		if (!parts.at(-1)?.endsWith(text)) parts.push(text);
+	}
+	return parts.join(": ");
 }

@@ -1,7 +1,7 @@
 // The three shells' completion scripts. Each is a table and a little code that walks it; what a shell is told is quoted for that shell.
 
 import { CortenError } from "../base/errors.ts";
-import type { OptionTable } from "./command.ts";
+import type { OptionTable } from "../base/options.ts";
 
 /** A command as the scripts need it; the one without words is corten itself. */
 export type CompletedCommand = {

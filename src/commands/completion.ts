@@ -1,12 +1,12 @@
 // corten completion: a script for bash, zsh or fish, made from the command table. Names of containers are asked of `corten ps` when
 // they are needed.
 
+import { visibleOptions } from "../base/option-help.ts";
 import type { Command } from "./command.ts";
 import { defineCommand } from "./command.ts";
 import { type CompletedCommand, completionScript } from "./completion-scripts.ts";
 import { globalOptions } from "./global.ts";
 import { aliases, commands } from "./index.ts";
-import { visibleOptions } from "./render.ts";
 
 /** `corten completion` */
 export const command = defineCommand({

@@ -1,6 +1,8 @@
 // `corten exec`: a further process in a running container. Compiled into a plan and executed by launch, as a start is.
 
+import { absolutePath } from "../base/absolute-path.ts";
 import { CortenError } from "../base/errors.ts";
+import type { Parsed } from "../base/options.ts";
 import { decodeConfig } from "../bundle/config-decode.ts";
 import { parseEnv, parseEnvFile } from "../bundle/environment.ts";
 import { composeExecProcess, type ExecRequest, execSeccomp } from "../bundle/exec.ts";
@@ -12,8 +14,7 @@ import { readHostFacts } from "../linux/host.ts";
 import { compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import { findContainer } from "../supervise/state.ts";
-import { defineCommand, type Parsed } from "./command.ts";
-import { absolutePath } from "./global.ts";
+import { defineCommand } from "./command.ts";
 import { callerTerminalSize, checkTerminal } from "./terminal.ts";
 
 const execOptions = {

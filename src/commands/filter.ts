@@ -1,9 +1,9 @@
 // ps --filter KEY=VALUE. As docker: filters of different keys must all hold, of one key any; labels must all hold.
 
 import { CortenError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Container } from "../supervise/state.ts";
 import { stateWord } from "./container-view.ts";
-import { nearest } from "./options.ts";
 
 type Test = (container: Container, value: string) => boolean;
 

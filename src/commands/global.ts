@@ -1,7 +1,8 @@
 // The options before the command, and what a command gets from them.
 
-import { CortenError } from "../base/errors.ts";
-import type { Context, OptionTable, Parsed } from "./command.ts";
+import { absolutePath } from "../base/absolute-path.ts";
+import type { OptionTable, Parsed } from "../base/options.ts";
+import type { Context } from "./command.ts";
 
 /** The global options; names as podman's. */
 export const globalOptions = {
@@ -19,20 +20,6 @@ export const globalOptions = {
 
 /** The global options after parsing. */
 export type GlobalOptions = Parsed<typeof globalOptions>;
-
-/**
- * A path option made absolute without touching the disk.
- * @throws `invalid-argument` for an empty one, or a relative one when the current folder is gone
- */
-export function absolutePath(option: string, path: string): string {
-	if (path.startsWith("/")) {
-		let end = path.length;
-		while (end > 1 && path[end - 1] === "/") end--;
-		return path.slice(0, end);
-	}
-	if (path === "") throw new CortenError("invalid-argument", `cannot use "" as ${option}: a path is needed`, { at: option });
-	return absolutePath(option, `${process.cwd()}/${path}`);
-}
 
 /** The surroundings of a command. @param write puts text on a descriptor, all of it */
 export function createContext(options: GlobalOptions, write: (fd: 1 | 2, text: string) => void): Context {
@@ -60,14 +47,4 @@ export function formatDiagnostic(
 ): string {
 	if (format === "json") return `${JSON.stringify({ level, msg: message, ...more, time: new Date().toISOString() })}\n`;
 	return `corten: ${level === "error" ? "" : `${level === "warn" ? "warning" : level}: `}${message}\n`;
-}
-
-/** The chain of causes, joined once: `cannot run "x": cannot open "/y": ENOENT no such file or directory`. */
-export function joinCauses(error: unknown): string {
-	const parts: string[] = [];
-	for (let link: unknown = error; link !== undefined && parts.length < 16; link = link instanceof Error ? link.cause : undefined) {
-		const text = link instanceof Error ? link.message : String(link);
-		if (!parts.at(-1)?.endsWith(text)) parts.push(text);
-	}
-	return parts.join(": ");
 }

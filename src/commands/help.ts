@@ -1,11 +1,12 @@
 // corten help: the overview, or the page of one command. Loads the files it speaks of; it is not on the way of a start.
 
 import { CortenError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
+import { formatColumns } from "../base/option-help.ts";
 import { defineCommand } from "./command.ts";
 import { globalOptions } from "./global.ts";
 import { aliases, type CommandEntry, commands, groups } from "./index.ts";
-import { nearest } from "./options.ts";
-import { formatColumns, formatCommandHelp, formatOverview } from "./render.ts";
+import { formatCommandHelp, formatOverview } from "./render.ts";
 
 /** `corten help` */
 export const command = defineCommand({

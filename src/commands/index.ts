@@ -1,7 +1,8 @@
 // The table of commands. A command's summary, options and text are in its own file and nowhere else: help, completion and the man pages
 // load the files they speak of, and a start loads one. The only barrel of the program.
 
-import type { Command, OptionTable } from "./command.ts";
+import type { OptionTable } from "../base/options.ts";
+import type { Command } from "./command.ts";
 
 /** The headings of `corten help`, in order. */
 export const groups = {

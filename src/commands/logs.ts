@@ -2,11 +2,11 @@
 
 import { CortenError } from "../base/errors.ts";
 import { exists, O_NOFOLLOW, O_RDONLY, openFd } from "../linux/file.ts";
+import { writeOutput } from "../linux/output.ts";
 import { LogFollower } from "../supervise/follow.ts";
 import { findTail, type LogEntry, LogReader, parseMoment } from "../supervise/log.ts";
 import { findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
-import { writeOutput } from "./output.ts";
 
 /** `corten logs` */
 export const command = defineCommand({

@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { CortenError } from "../base/errors.ts";
-import type { OptionTable } from "./command.ts";
-import { nearest, parseOptions } from "./options.ts";
+import { nearest } from "../base/nearest.ts";
+import type { OptionTable } from "../base/options.ts";
+import { parseOptions } from "./options.ts";
 
 const options = {
 	interactive: { kind: "flag", short: "i", help: "" },

@@ -1,5 +1,6 @@
 // `corten plan`: what `corten run` with the same words would do, printed and not done. The same input gives the same text.
 
+import { absolutePath } from "../base/absolute-path.ts";
 import { CortenError } from "../base/errors.ts";
 import { createBundle } from "../bundle/bundle.ts";
 import { decodeConfig } from "../bundle/config-decode.ts";
@@ -10,7 +11,6 @@ import { describePlan, describePlanData } from "../plan/describe.ts";
 import type { Plan } from "../plan/ops.ts";
 import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { type Context, defineCommand } from "./command.ts";
-import { absolutePath } from "./global.ts";
 import { frameOf, obtainImage, readHostFactsFor } from "./run.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";

@@ -2,8 +2,8 @@
 
 import { isatty } from "node:tty";
 import type { PullProgress } from "../image/pull-layers.ts";
+import { writeOutput } from "../linux/output.ts";
 import { formatBytes } from "./format.ts";
-import { writeOutput } from "./output.ts";
 
 /** Ten times a second: more is lost on the eye and costs a slow terminal time. */
 const pauseMs = 100;

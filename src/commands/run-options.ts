@@ -2,7 +2,7 @@
 // as `unsupported`, so that nobody wonders whether it was a slip of the pen. run-request.ts interprets the words.
 // @see docker-run(1), podman-run(1)
 
-import type { OptionSpec, OptionTable } from "./command.ts";
+import type { OptionSpec, OptionTable } from "../base/options.ts";
 
 /** An option that is known and refused. */
 const no = <const K extends OptionSpec["kind"]>(kind: K, short?: string) =>

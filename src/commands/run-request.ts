@@ -2,6 +2,7 @@
 // name (--env-file, a seccomp profile) are read here too.
 
 import { CortenError } from "../base/errors.ts";
+import type { Parsed } from "../base/options.ts";
 import { parseCapability } from "../bundle/capabilities.ts";
 import { parseDevice, parseDeviceRule } from "../bundle/device.ts";
 import { type CallerEnv, parseEnv, parseEnvFile, parseLabel, parseLabelFile } from "../bundle/environment.ts";
@@ -17,7 +18,6 @@ import { parsePlatform } from "../image/platform.ts";
 import { exists, readFile } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
 import { isContainerName } from "../supervise/names.ts";
-import type { Parsed } from "./command.ts";
 import { parseDomain, parseExtraHost, parseHostname, parseIp, parseMode } from "./run-network.ts";
 import type { runOptions } from "./run-options.ts";
 import { parseSecurityOptions } from "./run-security.ts";

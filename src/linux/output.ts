@@ -1,7 +1,7 @@
 // Writing to the caller's stdout and stderr: all of it, at once, whatever kind of descriptor it is.
 
-import { syscall, systemError } from "../linux/libc.ts";
-import { nr } from "../linux/syscalls.ts";
+import { syscall, systemError } from "./libc.ts";
+import { nr } from "./syscalls.ts";
 
 const EINTR = -4;
 const EAGAIN = -11;

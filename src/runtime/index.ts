@@ -1,0 +1,15 @@
+// The table of the runtime's commands; each is loaded when it is chosen.
+
+import type { OptionTable } from "../base/options.ts";
+import type { RuntimeCommand } from "./command.ts";
+
+/** The one cast that forgets which options a command has: only its own parser result ever reaches its `run`. */
+function entry<T extends OptionTable>(load: () => Promise<{ readonly command: RuntimeCommand<T> }>): () => Promise<RuntimeCommand> {
+	return async () => (await load()).command as unknown as RuntimeCommand;
+}
+
+/** name -> loads the command. */
+export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeCommand>>> = {
+	help: entry(() => import("./commands/help.ts")),
+	version: entry(() => import("./commands/version.ts")),
+};
