@@ -174,6 +174,7 @@ static int verify(const struct plan_header *p, uint64_t file_size)
 	self.data = (const char *)p + p->data_offset;
 	self.data_size = p->total_size - p->data_offset;
 	self.clone_index = p->op_count;
+	uint32_t forks = 0;
 	if (self.data[self.data_size - 1] != 0)
 		return 0; // so that every text that begins inside also ends inside
 	for (uint32_t i = 0; i < p->op_count; i++) {
@@ -189,8 +190,11 @@ static int verify(const struct plan_header *p, uint64_t file_size)
 				return 0;
 			self.clone_index = i;
 		}
+		if (op->op == OP_FORK && self.clone_index != p->op_count)
+			return 0;
+		forks += op->op == OP_FORK;
 	}
-	return 1;
+	return forks == 0 || (forks == 1 && self.clone_index != p->op_count);
 }
 
 // ---- the loop
@@ -237,6 +241,7 @@ static long run_op(const struct plan_op *op)
 	case OP_SETNS: return sys(setns, slot_fd(a[0]), a[1]);
 	case OP_PIDFD_OPEN: return pidfd_open_op(op);
 	case OP_CLONE3: return clone3_op(op);
+	case OP_FORK: return fork_op(op);
 	case OP_SETSID: return sys(setsid);
 	case OP_SETHOSTNAME: return sys(sethostname, text_at(a[0]), strlen(text_at(a[0])));
 	case OP_SETDOMAINNAME: return sys(setdomainname, text_at(a[0]), strlen(text_at(a[0])));
@@ -245,9 +250,10 @@ static long run_op(const struct plan_op *op)
 	case OP_OPENPTY: return openpty_op(op);
 	case OP_PRLIMIT: {
 		uint64_t limit[2] = { a[1], a[2] };
-		return sys(prlimit64, 0, a[0], limit, 0);
+		return sys(prlimit64, self.in_child || self.child < 0 ? 0 : self.child, a[0], limit, 0);
 	}
 	case OP_UMASK: sys(umask, a[0]); return 0;
+	case OP_FCHOWN: return fchown_op(a[0]);
 	case OP_SETGROUPS: return sys(setgroups, (a[0] >> 32) / 4, text_at(a[0]));
 	case OP_SETRESGID: return sys(setresgid, a[0], a[0], a[0]);
 	case OP_SETRESUID: return sys(setresuid, a[0], a[0], a[0]);
@@ -264,6 +270,8 @@ static long run_op(const struct plan_op *op)
 	case OP_EXECVE: return execve_op(op);
 	case OP_DETACH: return detach_op();
 	case OP_WAIT: return hear(SAY_READY);
+	case OP_IDMAP: return idmap_op(op);
+	case OP_NEWIDMAP: return newidmap_op(op);
 	case OP_PIDFILE: return pidfile_op(op);
 	case OP_GO: return go_op();
 	case OP_RESUME: return resume_op();
@@ -333,8 +341,8 @@ static void execute(void)
 			if (self.failed && i < self.clone_index && self.clone_index == self.plan->op_count)
 				return; // nothing was made that would need cleaning
 		}
-		if (op->op == OP_CLONE3 && passed && !self.in_child)
-			i = (uint32_t)op->args[2] - 1;
+		if ((op->op == OP_CLONE3 || op->op == OP_FORK) && passed && !self.in_child)
+			i = (uint32_t)self.ops[self.clone_index].args[2] - 1;
 		if (op->op == OP_CLONE3 || op->op == OP_WAIT || op->op == OP_GO || op->op == OP_SUPERVISE)
 			mark(op->op == OP_CLONE3 ? 1 : op->op == OP_WAIT ? 2 : op->op == OP_GO ? 3 : 4);
 	}

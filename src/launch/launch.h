@@ -19,7 +19,7 @@ enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4 };
 #define NO_FD 0xffffffffu
 
 // What the new process and its parent tell each other.
-enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO };
+enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO, SAY_PID };
 struct message { uint32_t kind, op, error; };
 
 // One record for the whole program; it is one process with one job.
@@ -31,6 +31,8 @@ struct state {
 	uint32_t clone_index; // the plan's only clone3, or op_count
 	int slots[SLOT_COUNT];
 	int in_child;
+	int passing;      // in_child, and it ends at clone3, see userns.c
+	uint32_t heard;   // what came with the last awaited message
 	int gated;        // in_child, and the channel leads to whoever started the container: it wants words
 	int child, child_pidfd;
 	int channel;      // to the other side of clone3
@@ -98,6 +100,13 @@ long seccomp_op(const struct plan_op *op);
 long bpf_op(const struct plan_op *op);
 long ifup_op(const char *name);
 long execve_op(const struct plan_op *op);
+
+// userns.c
+long fork_op(const struct plan_op *op);
+long clone3_sibling(const struct plan_op *op);
+long idmap_op(const struct plan_op *op);
+long newidmap_op(const struct plan_op *op);
+long fchown_op(uint64_t uid);
 
 // supervise.c
 long supervise(const struct plan_op *op);

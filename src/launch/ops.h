@@ -39,43 +39,47 @@ enum op {
 	OP_SETNS = 25, /* slot slot, u64 flags */
 	OP_PIDFD_OPEN = 26, /* out out, u64 pid, u64 startTime */
 	OP_CLONE3 = 27, /* u64 flags, slot cgroup, u64 parent */
-	OP_SETSID = 28,
-	OP_SETHOSTNAME = 29, /* str name */
-	OP_SETDOMAINNAME = 30, /* str name */
-	OP_IFUP = 31, /* str name */
-	OP_KEYCTL = 32,
-	OP_OPENPTY = 33, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 34, /* u64 resource, u64 soft, u64 hard */
-	OP_UMASK = 35, /* u64 mask */
-	OP_SETGROUPS = 36, /* blob groups */
-	OP_SETRESGID = 37, /* u64 gid */
-	OP_SETRESUID = 38, /* u64 uid */
-	OP_PRCTL = 39, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 40, /* u64 keep */
-	OP_CAPSET = 41, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 42, /* blob filter, u64 flags */
-	OP_BPF = 43, /* slot cgroup, blob instructions */
-	OP_CHDIR = 44, /* str path, u64 create */
-	OP_CLOSE_RANGE = 45, /* u64 first */
-	OP_SYNC = 46, /* u64 tied */
-	OP_ACCESS = 47, /* strv candidates */
-	OP_GATE = 48, /* slot socket */
-	OP_EXECVE = 49, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 50, /* str message */
-	OP_WAIT = 51,
-	OP_PIDFILE = 52, /* slot dir, str path, u64 plain */
-	OP_GO = 53,
-	OP_RESUME = 54,
-	OP_RELEASE = 55,
-	OP_UNLOCK = 56,
-	OP_SENDFD = 57, /* str path, u64 what */
-	OP_HOOK = 58, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 59, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 60, /* slot dir, str path */
-	OP_RMCGROUP = 61, /* slot dir, str path */
-	OP_RMTREE = 62, /* slot dir, str path */
+	OP_FORK = 28, /* u64 flags, slot cgroup */
+	OP_SETSID = 29,
+	OP_SETHOSTNAME = 30, /* str name */
+	OP_SETDOMAINNAME = 31, /* str name */
+	OP_IFUP = 32, /* str name */
+	OP_KEYCTL = 33,
+	OP_OPENPTY = 34, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 35, /* u64 resource, u64 soft, u64 hard */
+	OP_FCHOWN = 36, /* u64 uid */
+	OP_UMASK = 37, /* u64 mask */
+	OP_SETGROUPS = 38, /* blob groups */
+	OP_SETRESGID = 39, /* u64 gid */
+	OP_SETRESUID = 40, /* u64 uid */
+	OP_PRCTL = 41, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 42, /* u64 keep */
+	OP_CAPSET = 43, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 44, /* blob filter, u64 flags */
+	OP_BPF = 45, /* slot cgroup, blob instructions */
+	OP_CHDIR = 46, /* str path, u64 create */
+	OP_CLOSE_RANGE = 47, /* u64 first */
+	OP_SYNC = 48, /* u64 tied */
+	OP_ACCESS = 49, /* strv candidates */
+	OP_GATE = 50, /* slot socket */
+	OP_EXECVE = 51, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 52, /* str message */
+	OP_WAIT = 53,
+	OP_IDMAP = 54, /* str uids, str gids, u64 deny */
+	OP_NEWIDMAP = 55, /* str program, strv mappings */
+	OP_PIDFILE = 56, /* slot dir, str path, u64 plain */
+	OP_GO = 57,
+	OP_RESUME = 58,
+	OP_RELEASE = 59,
+	OP_UNLOCK = 60,
+	OP_SENDFD = 61, /* str path, u64 what */
+	OP_HOOK = 62, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 63, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 64, /* slot dir, str path */
+	OP_RMCGROUP = 65, /* slot dir, str path */
+	OP_RMTREE = 66, /* slot dir, str path */
 };
-#define OP_COUNT 63
+#define OP_COUNT 67
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -115,6 +119,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"su",
 	"ouu",
 	"usu",
+	"us",
 	"",
 	"t",
 	"t",
@@ -122,6 +127,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"",
 	"suuuu",
 	"uuu",
+	"u",
 	"u",
 	"b",
 	"u",
@@ -139,6 +145,8 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"vvv",
 	"t",
 	"",
+	"ttu",
+	"tv",
 	"stu",
 	"",
 	"",
@@ -181,6 +189,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"setns",
 	"pidfd_open",
 	"clone3",
+	"fork",
 	"setsid",
 	"sethostname",
 	"setdomainname",
@@ -188,6 +197,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"keyctl",
 	"openpty",
 	"prlimit",
+	"fchown",
 	"umask",
 	"setgroups",
 	"setresgid",
@@ -205,6 +215,8 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"execve",
 	"detach",
 	"wait",
+	"idmap",
+	"newidmap",
 	"pidfile",
 	"go",
 	"resume",

@@ -39,6 +39,8 @@ long pidfd_open_op(const struct plan_op *op)
 long clone3_op(const struct plan_op *op)
 {
 	int ends[2];
+	if (self.passing)
+		return clone3_sibling(op);
 	struct clone_args args = { .flags = op->args[0] | CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)&self.child_pidfd };
 	if (op->args[1] != AT_FDCWD_SLOT) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -187,8 +189,10 @@ long hear(uint32_t wanted)
 			fail(m.op, m.error);
 			break;
 		}
-		if (m.kind == wanted && wanted)
+		if (m.kind == wanted && wanted) {
+			self.heard = m.op;
 			break;
+		}
 	}
 	if (signals >= 0)
 		sys(close, signals);

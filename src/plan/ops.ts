@@ -70,6 +70,8 @@ export const opTable = {
 	pidfd_open: { out: "out", pid: "u64", startTime: "u64" },
 	/** The child goes on with the next op, the parent with op `parent`. cgroup: a cgroup v2 folder to be born in, or cwd for none. */
 	clone3: { flags: "u64", cgroup: "slot", parent: "u64" },
+	/** What follows, up to clone3, is done by a process that passes: its clone3 makes its sibling, a child of the parent, which goes on with clone3's `parent`. flags: 0. cgroup: as clone3's, for both. */
+	fork: { flags: "u64", cgroup: "slot" },
 	setsid: {},
 	sethostname: { name: "str" },
 	setdomainname: { name: "str" },
@@ -80,7 +82,10 @@ export const opTable = {
 	/** A terminal from the devpts in `root`: its master goes to the parent, its other end becomes fd 0 to 2, the controlling terminal and, if console is 1, /dev/console; it belongs to `uid`. */
 	openpty: { root: "slot", console: "u64", rows: "u64", columns: "u64", uid: "u64" },
 	// limits and credentials
+	/** Of the new process, on whichever side. */
 	prlimit: { resource: "u64", soft: "u64", hard: "u64" },
+	/** Gives descriptors 0 to 2 to `uid`, where that can be, but for the null device. */
+	fchown: { uid: "u64" },
 	umask: { mask: "u64" },
 	setgroups: { groups: "blob" },
 	setresgid: { gid: "u64" },
@@ -110,6 +115,10 @@ export const opTable = {
 	detach: { message: "str" },
 	/** Waits until the new process has said `sync`, so that what follows happens to a prepared container. */
 	wait: {},
+	/** Writes the new process's /proc/PID/uid_map and gid_map; an empty text is not written. deny: 1 forbids setgroups first, as who has no privilege must. */
+	idmap: { uids: "str", gids: "str", deny: "u64" },
+	/** Runs newuidmap or newgidmap, setuid programs of the host, with the new process's number and these mappings. */
+	newidmap: { program: "str", mappings: "strv" },
 	/** Writes "PID STARTTIME SECONDS NANOSECONDS\n" (start time in ticks; the clock's time) of the new process, by temp file and rename. */
 	pidfile: { dir: "slot", path: "str", plain: "u64" },
 	/** Lets the new process exec, and learns whether it could. */
