@@ -105,6 +105,8 @@ void exit_with(int status)
 // What a failed step means for the caller: docker's statuses.
 static int status_for(uint32_t index, long error)
 {
+	if (self.plan->failure_status)
+		return (int)(self.plan->failure_status & 255);
 	if (self.ops[index].op != OP_EXECVE)
 		return 125;
 	return error == ENOENT || error == ENOTDIR ? 127 : 126;

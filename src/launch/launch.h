@@ -8,7 +8,7 @@
 // The encoding of a plan; see plan/encode.ts.
 struct plan_header {
 	char magic[8];
-	uint32_t version, op_count, ops_offset, data_offset, total_size, flags, lock_fd, log_fd, reserved[6];
+	uint32_t version, op_count, ops_offset, data_offset, total_size, flags, lock_fd, log_fd, failure_status, reserved[5];
 };
 struct plan_op {
 	uint16_t op, flags;

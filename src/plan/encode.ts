@@ -1,6 +1,6 @@
 // The plan's bytes: what launch maps and verifies. Fixed-size records, one pass.
 //
-//   header, 64 bytes   "CORTENPL", u32 version, u32 opCount, u32 opsOffset, u32 dataOffset, u32 totalSize, u32 flags, u32 lockFd, u32 logFd, zeros
+//   header, 64 bytes   "CORTENPL", u32 version, u32 opCount, u32 opsOffset, u32 dataOffset, u32 totalSize, u32 flags, u32 lockFd, u32 logFd, u32 failureStatus, zeros
 //   op, 64 bytes       u16 op, u16 flags, u32 what, u32 at, u32 zero, u64 args[6]
 //   data               begins with a NUL, so that offset 0 is ""
 //
@@ -37,6 +37,8 @@ export type EncodeOptions = {
 	readonly lockFd?: number;
 	/** Report errors as JSON. */
 	readonly json: boolean;
+	/** What launch exits with when it fails itself; 0, the default: 125, 126 or 127, as docker. */
+	readonly failureStatus?: number;
 	/** The descriptor of a log file that also gets the errors: as JSON, or as logrus writes text. */
 	readonly log?: { readonly fd: number; readonly format: "text" | "json" };
 	/** Report where the time went (`--log-level debug`). */
@@ -143,7 +145,7 @@ function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): U
 	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
 	records.words.set(
-		[planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd, options.log?.fd ?? noFd],
+		[planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd, options.log?.fd ?? noFd, options.failureStatus ?? 0],
 		2,
 	);
 	const bytes = new Uint8Array(total);

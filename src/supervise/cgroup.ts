@@ -76,3 +76,19 @@ function killAtOnce(folder: string): boolean {
 	using fd = new Fd(opened);
 	return syscall(nr.write, fd.number, new Uint8Array([49]), 1) === 1;
 }
+
+/** Sends a signal to every process in these cgroup folders and below; a process is told once. */
+export function signalCgroups(folders: readonly string[], signal: number): void {
+	const told = new Set<number>();
+	for (const folder of folders) signalTree(folder, signal, told);
+}
+
+function signalTree(folder: string, signal: number, told: Set<number>): void {
+	for (const pid of membersOf(folder)) {
+		if (told.has(pid)) continue;
+		told.add(pid);
+		using opened = openProcess(pid);
+		if (opened !== undefined && membersOf(folder).includes(pid)) sendSignal(opened, signal);
+	}
+	for (const child of childrenOf(folder)) signalTree(child, signal, told);
+}

@@ -1,0 +1,25 @@
+// `create`: everything but the program. launch ends when the new process waits at its gate. @see runtime-spec runtime.md#create
+
+import { defineRuntimeCommand } from "../command.ts";
+import { launchContainer } from "../launching.ts";
+import { countPreserved } from "../preserve-fds.ts";
+import { launchOptions } from "./launch-options.ts";
+
+export const command = defineRuntimeCommand({
+	summary: "create a container",
+	usage: "[OPTIONS] CONTAINER",
+	options: launchOptions,
+	operands: { min: 1, max: 1 },
+	run: (context, options, [id = ""]) =>
+		launchContainer(context, {
+			id,
+			bundle: options.bundle,
+			watch: "gate",
+			consoleSocket: options["console-socket"],
+			pidFile: options["pid-file"],
+			pidfdSocket: options["pidfd-socket"],
+			preserveFds: countPreserved(options["preserve-fds"], process.env),
+			noPivot: options["no-pivot"],
+			noNewKeyring: options["no-new-keyring"],
+		}),
+});

@@ -1,0 +1,49 @@
+// `delete`: nothing of a container is left. @see runtime-spec runtime.md#delete
+
+import { CortenError } from "../../base/errors.ts";
+import { defineRuntimeCommand } from "../command.ts";
+import { mentionsHooks, readContainerConfig } from "../config.ts";
+import { endProcess, removeContainer } from "../deleting.ts";
+import { lockContainerFolder } from "../folder.ts";
+import { checkId, folderOf, type RuntimeContainer, readRuntimeContainer } from "../state.ts";
+import { removeTree } from "../../supervise/tree.ts";
+import type { Hook } from "../../spec/runtime.ts";
+
+export const command = defineRuntimeCommand({
+	summary: "remove what a container holds",
+	usage: "[OPTIONS] CONTAINER",
+	options: { force: { kind: "flag", short: "f", help: "kill it first when it runs; it is no error when there is none" } },
+	operands: { min: 1, max: 1 },
+	run: async (context, { force }, [id = ""]) => {
+		checkId(id);
+		const folder = folderOf(context.root, id);
+		using lock = lockContainerFolder(folder);
+		const container = lock === undefined ? undefined : readRuntimeContainer(context.root, id);
+		if (container === undefined) {
+			if (!force) throw new CortenError("not-found", `cannot delete container "${id}": container does not exist`);
+			removeTree(folder); // what a create that was killed left behind
+			return 0;
+		}
+		checkDeletable(container, force);
+		const hooks = mentionsHooks(folder) ? poststopHooks(container) : undefined;
+		endProcess(container);
+		removeContainer(container);
+		if (hooks === undefined) return 0;
+		const { runHooks } = await import("../run-hooks.ts");
+		const { ociVersion, bundle, annotations } = container.record;
+		await runHooks(context, "poststop", hooks, JSON.stringify({ ociVersion, id, status: "stopped", pid: 0, bundle, annotations }));
+		return 0;
+	},
+});
+
+/** A created container is ended without being asked twice, as by runc: its program never ran. */
+function checkDeletable({ record, status }: RuntimeContainer, force: boolean): void {
+	if (force || status === "stopped" || status === "created") return;
+	throw new CortenError("wrong-state", `cannot delete container "${record.id}" that is not stopped: ${status}`, {
+		hint: "corten-runtime delete --force ends it first",
+	});
+}
+
+function poststopHooks({ folder }: RuntimeContainer): readonly Hook[] | undefined {
+	return readContainerConfig(folder).hooks?.poststop;
+}

@@ -1,0 +1,79 @@
+// `exec`: a further process in a container. @see runc-exec(8)
+
+import { CortenError } from "../../base/errors.ts";
+import { becomeLaunch } from "../../launch/spawn.ts";
+import { readHostFacts } from "../../linux/host.ts";
+import { compileExec } from "../../plan/compile-exec.ts";
+import { encodePlan } from "../../plan/encode.ts";
+import { defineRuntimeCommand } from "../command.ts";
+import { readContainerConfig } from "../config.ts";
+import { composeProcess } from "../exec-process.ts";
+import { openLog } from "../log-file.ts";
+import { absolute } from "../path.ts";
+import { countPreserved, preserveFds } from "../preserve-fds.ts";
+import { findRuntimeContainer, runningProcess } from "../state.ts";
+import { execOptions } from "./exec-options.ts";
+
+/** What runc exits with when it cannot exec: a program may well exit with 1. */
+const failureStatus = 255;
+
+export const command = defineRuntimeCommand({
+	summary: "run a further process in a container",
+	usage: "[OPTIONS] CONTAINER [COMMAND [ARG...]]",
+	options: execOptions,
+	operands: { min: 1, max: Infinity },
+	failureStatus,
+	run: (context, options, [id = "", ...args]) => {
+		const container = findRuntimeContainer(context.root, id);
+		const target = runningProcess(container, "exec in");
+		if (container.status === "paused" && !options["ignore-paused"]) {
+			throw new CortenError("wrong-state", `cannot exec in a paused container "${id}"`, { hint: "--ignore-paused waits until it is resumed" });
+		}
+		const config = readContainerConfig(container.folder);
+		const process_ = composeProcess(config.process, options, args);
+		checkTerminal(process_.terminal, options);
+		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
+		const preserved = countPreserved(options["preserve-fds"], process.env);
+		const plan = compileExec({
+			...target,
+			process: process_,
+			...(config.linux.seccomp !== undefined && { seccomp: config.linux.seccomp }),
+			namespaces: config.linux.namespaces.map(({ type }) => type),
+			cgroups: container.record.cgroups.map((folder) => below(folder, options.cgroup)),
+			frame: {
+				watch: options.detach ? "leave" : "supervise",
+				output: "inherit",
+				input: "inherit",
+				preserveFds: preserved,
+				...(consoleSocket !== undefined && { consoleSocket: absolute(consoleSocket) }),
+				...(pidFile !== undefined && { pidFile: absolute(pidFile) }),
+				...(pidfdSocket !== undefined && { pidfdSocket: absolute(pidfdSocket) }),
+			},
+			host: readHostFacts(),
+		});
+		const log = openLog(context.log);
+		preserveFds(preserved);
+		return becomeLaunch(encodePlan(plan, { json: false, failureStatus, ...(log !== undefined && { log }) }));
+	},
+});
+
+function checkTerminal(terminal: boolean, options: { readonly detach: boolean; readonly "console-socket": string | undefined }): void {
+	const given = options["console-socket"] !== undefined;
+	if (terminal && options.detach && !given) {
+		throw new CortenError("invalid-argument", "cannot allocate tty if runc will detach without setting console socket", {
+			at: "--console-socket",
+		});
+	}
+	if (given && !(terminal && options.detach)) {
+		throw new CortenError("invalid-argument", "cannot use console socket if runc will not detach or allocate tty", {
+			at: "--console-socket",
+		});
+	}
+}
+
+/** --cgroup: a cgroup below the container's. @throws `invalid-argument` for one that climbs out */
+function below(folder: string, sub: string | undefined): string {
+	const names = (sub ?? "").split("/").filter((name) => name !== "" && name !== ".");
+	if (names.includes("..")) throw new CortenError("invalid-argument", `cannot use cgroup "${sub}"`, { at: "--cgroup" });
+	return [folder, ...names].join("/");
+}

@@ -1,0 +1,28 @@
+// `kill`: a signal to the first process, or with --all to every process of the container. @see runtime-spec runtime.md#kill
+
+import { CortenError } from "../../base/errors.ts";
+import { parseSignal } from "../../linux/signals.ts";
+import { signalCgroups } from "../../supervise/cgroup.ts";
+import { openProcess, sendSignal } from "../../supervise/process.ts";
+import { defineRuntimeCommand } from "../command.ts";
+import { findRuntimeContainer, runningProcess } from "../state.ts";
+
+export const command = defineRuntimeCommand({
+	summary: "send a signal to a container",
+	usage: "[OPTIONS] CONTAINER [SIGNAL]",
+	options: { all: { kind: "flag", short: "a", help: "send it to all processes of the container" } },
+	operands: { min: 1, max: 2 },
+	run: (context, options, [id = "", word = "SIGTERM"]) => {
+		const signal = parseSignal(word);
+		const container = findRuntimeContainer(context.root, id);
+		// Without a pid namespace of its own a container's processes outlive the first one.
+		if (options.all) {
+			signalCgroups(container.record.cgroups, signal);
+			return 0;
+		}
+		const { pid, startTime } = runningProcess(container, "kill");
+		using process = openProcess(pid, startTime);
+		if (process === undefined || !sendSignal(process, signal)) runningProcess({ ...container, process: null, status: "stopped" }, "kill");
+		return 0;
+	},
+});

@@ -1,0 +1,31 @@
+// `run`: create and start in one. In the foreground launch stays, passes signals on and removes the container at its end.
+
+import { defineRuntimeCommand } from "../command.ts";
+import { launchContainer } from "../launching.ts";
+import { countPreserved } from "../preserve-fds.ts";
+import { launchOptions } from "./launch-options.ts";
+
+export const command = defineRuntimeCommand({
+	summary: "create and start a container",
+	usage: "[OPTIONS] CONTAINER",
+	options: {
+		...launchOptions,
+		detach: { kind: "flag", short: "d", help: "do not wait for the container's end" },
+		keep: { kind: "flag", help: "do not remove the container at its end" },
+		"no-subreaper": { kind: "flag", help: "accepted; nothing is reaped that is not ours" },
+	},
+	operands: { min: 1, max: 1 },
+	run: (context, options, [id = ""]) =>
+		launchContainer(context, {
+			id,
+			bundle: options.bundle,
+			watch: options.detach ? "leave" : "supervise",
+			consoleSocket: options["console-socket"],
+			pidFile: options["pid-file"],
+			pidfdSocket: options["pidfd-socket"],
+			preserveFds: countPreserved(options["preserve-fds"], process.env),
+			noPivot: options["no-pivot"],
+			noNewKeyring: options["no-new-keyring"],
+			keep: options.keep,
+		}),
+});

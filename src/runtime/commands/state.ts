@@ -1,0 +1,18 @@
+// `state`: the document of runtime-spec, with runc's further members. @see runtime-spec runtime.md#state
+
+import { defineRuntimeCommand } from "../command.ts";
+import { findRuntimeContainer } from "../state.ts";
+
+export const command = defineRuntimeCommand({
+	summary: "print the state of a container",
+	usage: "CONTAINER",
+	options: {},
+	operands: { min: 1, max: 1 },
+	run: (context, _options, [id = ""]) => {
+		const { record, status, process } = findRuntimeContainer(context.root, id);
+		const { ociVersion, bundle, rootfs, created, annotations } = record;
+		const pid = process?.pid ?? 0;
+		context.print(`${JSON.stringify({ ociVersion, id, pid, status, bundle, rootfs, created, annotations, owner: "" }, undefined, 2)}\n`);
+		return 0;
+	},
+});

@@ -1,0 +1,118 @@
+// From a bundle to launch, for create and run: the folder, the plan, and corten is launch. What differs between the two is who watches.
+
+import { CortenError } from "../base/errors.ts";
+import { decodeConfig } from "../bundle/config-decode.ts";
+import { becomeLaunch } from "../launch/spawn.ts";
+import { readFile } from "../linux/file.ts";
+import { readHostFacts } from "../linux/host.ts";
+import { cgroupFolders } from "../plan/cgroup-paths.ts";
+import { compile } from "../plan/compile.ts";
+import { encodePlan } from "../plan/encode.ts";
+import type { Frame } from "../plan/frame.ts";
+import type { Config } from "../spec/runtime.ts";
+import type { RuntimeContext } from "./command.ts";
+import { discardContainerFolder, makeContainerFolder, writeRecord } from "./folder.ts";
+import { openLog } from "./log-file.ts";
+import { absolute } from "./path.ts";
+import { preserveFds } from "./preserve-fds.ts";
+import { checkId, folderOf, type RuntimeRecord } from "./state.ts";
+
+/** What create and run have in common. */
+export type LaunchRequest = {
+	readonly id: string;
+	/** As given; the current folder by default. */
+	readonly bundle: string | undefined;
+	readonly watch: "supervise" | "leave" | "gate";
+	readonly consoleSocket: string | undefined;
+	readonly pidFile: string | undefined;
+	readonly pidfdSocket: string | undefined;
+	/** So many descriptors from 3 up are the payload's. */
+	readonly preserveFds: number;
+	readonly noPivot: boolean;
+	readonly noNewKeyring: boolean;
+	/** `run --keep`: what is left at the end is left for delete. */
+	readonly keep?: boolean;
+};
+
+/**
+ * Makes the container and becomes launch.
+ * @throws what the stages throw; nothing is left behind then
+ */
+export function launchContainer(context: RuntimeContext, request: LaunchRequest): never {
+	const { id } = request;
+	checkId(id);
+	const bundle = absolute(request.bundle ?? ".");
+	const text = readConfigFile(bundle);
+	const config = decodeConfig(text, `config "${bundle}/config.json"`);
+	checkTerminal(config, request);
+	const host = readHostFacts({ cpuset: config.linux.resources?.cpu !== undefined });
+	const rootfs = absolute(config.root.path, bundle);
+	const path = folderOf(context.root, id);
+	const record = describe(config, { id, bundle, rootfs, cgroups: cgroupFolders(config.linux, host.cgroup, path) });
+	const folder = makeContainerFolder(context.root, id);
+	try {
+		writeRecord(path, record, text);
+		const frame = frameOf(path, bundle, record, request);
+		const plan = compile({ config, rootfs: { kind: "folder", path: rootfs }, frame, host });
+		const log = openLog(context.log);
+		preserveFds(request.preserveFds);
+		becomeLaunch(encodePlan(plan, { lockFd: folder.lockFd.number, json: false, failureStatus: 1, ...(log !== undefined && { log }) }));
+	} catch (error) {
+		discardContainerFolder(folder);
+		throw error;
+	}
+}
+
+function readConfigFile(bundle: string): Uint8Array {
+	try {
+		return readFile(`${bundle}/config.json`, 16 << 20);
+	} catch (error) {
+		throw new CortenError("invalid-argument", `cannot use bundle "${bundle}"`, { cause: error });
+	}
+}
+
+/** A terminal needs somebody who serves it: this process, or whoever listens on the console socket. */
+function checkTerminal({ process }: Config, { watch, consoleSocket }: LaunchRequest): void {
+	const alone = watch !== "supervise";
+	if (process.terminal && alone && consoleSocket === undefined) {
+		throw new CortenError("invalid-argument", "cannot allocate tty if runc will detach without setting console socket", {
+			at: "--console-socket",
+		});
+	}
+	if (consoleSocket !== undefined && !(process.terminal && alone)) {
+		throw new CortenError("invalid-argument", "cannot use console socket if runc will not detach or allocate tty", {
+			at: "--console-socket",
+		});
+	}
+}
+
+function describe(config: Config, known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups">): RuntimeRecord {
+	return { ociVersion: config.ociVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
+}
+
+function frameOf(folder: string, bundle: string, record: RuntimeRecord, request: LaunchRequest): Frame {
+	const { consoleSocket, pidFile, pidfdSocket } = request;
+	return {
+		folder,
+		stage: folder, // in the container's own mount namespace; the host's view of it stays as it is
+		bundle,
+		watch: request.watch,
+		output: "inherit",
+		input: "inherit",
+		preserveFds: request.preserveFds,
+		noPivot: request.noPivot,
+		callersKeyring: request.noNewKeyring,
+		hookState: (status) => hookState(record, status),
+		hookEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
+		atEnd: request.keep === true ? { kind: "keep" } : { kind: "remove" },
+		...(consoleSocket !== undefined && { consoleSocket: absolute(consoleSocket) }),
+		...(pidFile !== undefined && { pidFile: absolute(pidFile) }),
+		...(pidfdSocket !== undefined && { pidfdSocket: absolute(pidfdSocket) }),
+	};
+}
+
+/** The state document in two parts, between which launch writes the pid. @see runtime-spec runtime.md#state */
+export function hookState({ ociVersion, id, bundle, annotations }: RuntimeRecord, status: string): readonly [string, string] {
+	const rest = `,${JSON.stringify({ bundle, annotations }).slice(1)}`;
+	return [`${JSON.stringify({ ociVersion, id, status }).slice(0, -1)},"pid":`, rest];
+}
