@@ -5,6 +5,8 @@ import { CortenError } from "../base/errors.ts";
 
 const x64 = {
 	read: 0,
+	socket: 41,
+	connect: 42,
 	write: 1,
 	close: 3,
 	ioctl: 16,

@@ -47,7 +47,9 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 	const sets = process.capabilities ?? none;
 	const bits = (key: keyof CapabilitySets): bigint => capabilityBits(sets[key], host, `${at}/${key}`);
 	const keep = bits("bounding");
-	const final = { effective: bits("effective"), permitted: bits("permitted"), inheritable: bits("inheritable"), ambient: bits("ambient") };
+	const [permitted, inheritable] = [bits("permitted"), bits("inheritable")];
+	// The kernel raises only what is in both other sets. `runc spec` writes more than that, and runc and crun pass over it.
+	const final = { effective: bits("effective"), permitted, inheritable, ambient: bits("ambient") & permitted & inheritable };
 	add(steps, "capbset", { keep }, "drop capabilities from the bounding set", `${at}/bounding`);
 	addIds(steps, process);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };

@@ -145,7 +145,17 @@ function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): U
 	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
 	records.words.set(
-		[planVersion, plan.ops.length, headerBytes, dataOffset, total, flags, options.lockFd ?? noFd, options.log?.fd ?? noFd, options.failureStatus ?? 0],
+		[
+			planVersion,
+			plan.ops.length,
+			headerBytes,
+			dataOffset,
+			total,
+			flags,
+			options.lockFd ?? noFd,
+			options.log?.fd ?? noFd,
+			options.failureStatus ?? 0,
+		],
 		2,
 	);
 	const bytes = new Uint8Array(total);

@@ -6,6 +6,7 @@ import { AT_FDCWD, Fd, LOCK_EX, LOCK_NB, lock, makeFolders, O_DIRECTORY, O_NOFOL
 import { check, cString, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
 import { removeTree } from "../supervise/tree.ts";
+import { takenId } from "./errors.ts";
 import { folderOf, type RuntimeRecord } from "./state.ts";
 
 const ENOENT = -2;
@@ -25,7 +26,7 @@ export function makeContainerFolder(root: string, id: string): LockedFolder {
 		makeFolders(root);
 		made = syscall(nr.mkdirat, AT_FDCWD, cString(path), 0o700);
 	}
-	if (made === EEXIST) throw new CortenError("already-exists", `cannot create container "${id}": container with given ID already exists`);
+	if (made === EEXIST) throw takenId(id);
 	check(made, `cannot make folder "${path}"`);
 	return { path, lockFd: openLocked(path) };
 }

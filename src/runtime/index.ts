@@ -10,6 +10,13 @@ function entry<T extends OptionTable>(load: () => Promise<{ readonly command: Ru
 
 /** name -> loads the command. */
 export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeCommand>>> = {
+	create: entry(() => import("./commands/create.ts")),
+	start: entry(() => import("./commands/start.ts")),
+	state: entry(() => import("./commands/state.ts")),
+	kill: entry(() => import("./commands/kill.ts")),
+	delete: entry(() => import("./commands/delete.ts")),
+	run: entry(() => import("./commands/run.ts")),
+	exec: entry(() => import("./commands/exec.ts")),
 	help: entry(() => import("./commands/help.ts")),
 	version: entry(() => import("./commands/version.ts")),
 };

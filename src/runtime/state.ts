@@ -3,9 +3,10 @@
 // container, so its status is always worked out afresh. @see runtime-spec runtime.md#state
 
 import { CortenError, isError } from "../base/errors.ts";
-import { exists, listFolder, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openFd, LOCK_NB, LOCK_SH, lock, readTextIfPresent } from "../linux/file.ts";
+import { exists, LOCK_NB, LOCK_SH, listFolder, lock, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openFd, readTextIfPresent } from "../linux/file.ts";
 import { isFrozen } from "../supervise/freezer.ts";
 import { isAlive, type ProcessIdentity } from "../supervise/process.ts";
+import { absentContainer, notRunning } from "./errors.ts";
 
 /** The words of runtime-spec, and `paused`, which runc added. */
 export type RuntimeStatus = "creating" | "created" | "running" | "paused" | "stopped";
@@ -70,7 +71,10 @@ function decodeRecord(text: string, folder: string): RuntimeRecord {
 	try {
 		return JSON.parse(text) as RuntimeRecord;
 	} catch (error) {
-		throw new CortenError("integrity", `cannot read "${folder}/state.json"`, { hint: "remove it: corten-runtime delete --force", cause: error });
+		throw new CortenError("integrity", `cannot read "${folder}/state.json"`, {
+			hint: "remove it: corten-runtime delete --force",
+			cause: error,
+		});
 	}
 }
 
@@ -95,14 +99,14 @@ export function readRuntimeContainer(root: string, id: string): RuntimeContainer
 /** A container by its id. @throws `not-found`; else as {@link readRuntimeContainer} */
 export function findRuntimeContainer(root: string, id: string): RuntimeContainer {
 	const found = readRuntimeContainer(root, id);
-	if (found === undefined) throw new CortenError("not-found", `cannot find container "${id}": container does not exist`);
+	if (found === undefined) throw absentContainer(id);
 	return found;
 }
 
 /** Its first process. @throws `wrong-state` when it has ended */
-export function runningProcess({ record, process, status }: RuntimeContainer, verb: string): ProcessIdentity {
+export function runningProcess({ record, process }: RuntimeContainer, verb: string): ProcessIdentity {
 	if (process !== null) return process;
-	throw new CortenError("wrong-state", `cannot ${verb} container "${record.id}": container not running (it is ${status})`);
+	throw notRunning(verb, record.id);
 }
 
 /** All containers, in the order of their ids. @param onProblem told of each that cannot be read */

@@ -10,6 +10,9 @@ export const command = defineRuntimeCommand({
 	usage: "[OPTIONS] CONTAINER",
 	options: launchOptions,
 	operands: { min: 1, max: 1 },
+	description: [
+		"Makes everything of a container but its program: namespaces, mounts, cgroups, the process, which waits in a few kilobytes of memory until start says go. The prestart, createRuntime and createContainer hooks have run then. No other process of the runtime stays.",
+	],
 	run: (context, options, [id = ""]) =>
 		launchContainer(context, {
 			id,

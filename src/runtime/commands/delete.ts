@@ -1,26 +1,29 @@
 // `delete`: nothing of a container is left. @see runtime-spec runtime.md#delete
 
-import { CortenError } from "../../base/errors.ts";
+import type { Hook } from "../../spec/runtime.ts";
+import { removeTree } from "../../supervise/tree.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { mentionsHooks, readContainerConfig } from "../config.ts";
 import { endProcess, removeContainer } from "../deleting.ts";
+import { absentContainer, undeletable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
 import { checkId, folderOf, type RuntimeContainer, readRuntimeContainer } from "../state.ts";
-import { removeTree } from "../../supervise/tree.ts";
-import type { Hook } from "../../spec/runtime.ts";
 
 export const command = defineRuntimeCommand({
 	summary: "remove what a container holds",
 	usage: "[OPTIONS] CONTAINER",
 	options: { force: { kind: "flag", short: "f", help: "kill it first when it runs; it is no error when there is none" } },
 	operands: { min: 1, max: 1 },
+	description: [
+		"Removes a container that has ended: processes that outlived the first one, cgroups, and its folder; then the poststop hooks run. A created container is ended first, a running one only with --force. After any interruption it can be called again.",
+	],
 	run: async (context, { force }, [id = ""]) => {
 		checkId(id);
 		const folder = folderOf(context.root, id);
 		using lock = lockContainerFolder(folder);
 		const container = lock === undefined ? undefined : readRuntimeContainer(context.root, id);
 		if (container === undefined) {
-			if (!force) throw new CortenError("not-found", `cannot delete container "${id}": container does not exist`);
+			if (!force) throw absentContainer(id);
 			removeTree(folder); // what a create that was killed left behind
 			return 0;
 		}
@@ -39,9 +42,7 @@ export const command = defineRuntimeCommand({
 /** A created container is ended without being asked twice, as by runc: its program never ran. */
 function checkDeletable({ record, status }: RuntimeContainer, force: boolean): void {
 	if (force || status === "stopped" || status === "created") return;
-	throw new CortenError("wrong-state", `cannot delete container "${record.id}" that is not stopped: ${status}`, {
-		hint: "corten-runtime delete --force ends it first",
-	});
+	throw undeletable(record.id, status);
 }
 
 function poststopHooks({ folder }: RuntimeContainer): readonly Hook[] | undefined {

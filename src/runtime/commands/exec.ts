@@ -7,11 +7,12 @@ import { compileExec } from "../../plan/compile-exec.ts";
 import { encodePlan } from "../../plan/encode.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
+import { pausedExec, stoppedExec } from "../errors.ts";
 import { composeProcess } from "../exec-process.ts";
 import { openLog } from "../log-file.ts";
 import { absolute } from "../path.ts";
 import { countPreserved, preserveFds } from "../preserve-fds.ts";
-import { findRuntimeContainer, runningProcess } from "../state.ts";
+import { findRuntimeContainer } from "../state.ts";
 import { execOptions } from "./exec-options.ts";
 
 /** What runc exits with when it cannot exec: a program may well exit with 1. */
@@ -22,12 +23,17 @@ export const command = defineRuntimeCommand({
 	usage: "[OPTIONS] CONTAINER [COMMAND [ARG...]]",
 	options: execOptions,
 	operands: { min: 1, max: Infinity },
+	description: [
+		"Runs a further process in a running container, with the namespaces, cgroups, capabilities and seccomp filter of its first one. The options change its process object, --process replaces it. It ends as the process ended; 255 is a failure of the runtime.",
+	],
+	optionsFirst: true,
 	failureStatus,
 	run: (context, options, [id = "", ...args]) => {
 		const container = findRuntimeContainer(context.root, id);
-		const target = runningProcess(container, "exec in");
+		if (container.process === null) throw stoppedExec(id);
+		const target = container.process;
 		if (container.status === "paused" && !options["ignore-paused"]) {
-			throw new CortenError("wrong-state", `cannot exec in a paused container "${id}"`, { hint: "--ignore-paused waits until it is resumed" });
+			throw pausedExec(id);
 		}
 		const config = readContainerConfig(container.folder);
 		const process_ = composeProcess(config.process, options, args);

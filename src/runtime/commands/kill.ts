@@ -1,10 +1,10 @@
 // `kill`: a signal to the first process, or with --all to every process of the container. @see runtime-spec runtime.md#kill
 
-import { CortenError } from "../../base/errors.ts";
 import { parseSignal } from "../../linux/signals.ts";
 import { signalCgroups } from "../../supervise/cgroup.ts";
 import { openProcess, sendSignal } from "../../supervise/process.ts";
 import { defineRuntimeCommand } from "../command.ts";
+import { finishedProcess } from "../errors.ts";
 import { findRuntimeContainer, runningProcess } from "../state.ts";
 
 export const command = defineRuntimeCommand({
@@ -12,6 +12,9 @@ export const command = defineRuntimeCommand({
 	usage: "[OPTIONS] CONTAINER [SIGNAL]",
 	options: { all: { kind: "flag", short: "a", help: "send it to all processes of the container" } },
 	operands: { min: 1, max: 2 },
+	description: [
+		"Sends SIGNAL, by name or number, SIGTERM by default, to the first process of a container. With --all it goes to every process in the container's cgroups, also when the first one has ended.",
+	],
 	run: (context, options, [id = "", word = "SIGTERM"]) => {
 		const signal = parseSignal(word);
 		const container = findRuntimeContainer(context.root, id);
@@ -22,7 +25,7 @@ export const command = defineRuntimeCommand({
 		}
 		const { pid, startTime } = runningProcess(container, "kill");
 		using process = openProcess(pid, startTime);
-		if (process === undefined || !sendSignal(process, signal)) runningProcess({ ...container, process: null, status: "stopped" }, "kill");
+		if (process === undefined || !sendSignal(process, signal)) throw finishedProcess(id);
 		return 0;
 	},
 });

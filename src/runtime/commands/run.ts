@@ -15,6 +15,9 @@ export const command = defineRuntimeCommand({
 		"no-subreaper": { kind: "flag", help: "accepted; nothing is reaped that is not ours" },
 	},
 	operands: { min: 1, max: 1 },
+	description: [
+		"Does what create and start do. In the foreground it stays until the container ends, passes signals on, serves the terminal, ends as the program ended and removes the container. With --detach it ends as soon as the program runs.",
+	],
 	run: (context, options, [id = ""]) =>
 		launchContainer(context, {
 			id,

@@ -1,22 +1,25 @@
 // `start`: the created process passes its gate. @see runtime-spec runtime.md#start
 
-import { CortenError } from "../../base/errors.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { mentionsHooks, readContainerConfig } from "../config.ts";
+import { unstartable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
 import { passGate } from "../starting.ts";
-import { findRuntimeContainer, folderOf, type RuntimeStatus } from "../state.ts";
+import { findRuntimeContainer, folderOf } from "../state.ts";
 
 export const command = defineRuntimeCommand({
 	summary: "start a created container",
 	usage: "CONTAINER",
 	options: {},
 	operands: { min: 1, max: 1 },
+	description: [
+		"Starts the program of a created container and runs the startContainer and poststart hooks. It fails with what the kernel said when the program cannot be executed; the container is stopped then.",
+	],
 	run: async (context, _options, [id = ""]) => {
 		findRuntimeContainer(context.root, id);
 		using lock = lockContainerFolder(folderOf(context.root, id));
 		const { folder, status, record, process } = findRuntimeContainer(context.root, id);
-		if (lock === undefined || status !== "created" || process === null) throw cannotStart(id, status);
+		if (lock === undefined || status !== "created" || process === null) throw unstartable(id, status === "created" ? "stopped" : status);
 		passGate(folder, id);
 		if (!mentionsHooks(folder)) return 0;
 		const { runHooks } = await import("../run-hooks.ts");
@@ -26,8 +29,3 @@ export const command = defineRuntimeCommand({
 		return 0;
 	},
 });
-
-function cannotStart(id: string, status: RuntimeStatus): CortenError {
-	const why = status === "stopped" ? "cannot start a container that has stopped" : "cannot start an already running container";
-	return new CortenError("wrong-state", `cannot start container "${id}": ${why} (it is ${status})`);
-}

@@ -8,6 +8,9 @@ export const command = defineRuntimeCommand({
 	usage: "CONTAINER",
 	options: {},
 	operands: { min: 1, max: 1 },
+	description: [
+		"Prints the state document of the runtime specification as JSON, with the root filesystem, the time of creation and the owner as runc adds them. status is creating, created, running, paused or stopped.",
+	],
 	run: (context, _options, [id = ""]) => {
 		const { record, status, process } = findRuntimeContainer(context.root, id);
 		const { ociVersion, bundle, rootfs, created, annotations } = record;
