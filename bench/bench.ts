@@ -13,6 +13,7 @@ import { serveStorage } from "../test/support/registry.ts";
 import { installed } from "../test/support/skip.ts";
 import { type Candidate, measure, median, printTable, round, type Timing } from "./measure.ts";
 import { bareRuntime, cortenEngine, dockerEngine, type Engine, podmanEngine } from "./peers.ts";
+import { benchRuntimes } from "./runtime.ts";
 
 // crun refuses hybrid cgroups (v1 with a v2 folder beside it); without the v2 folder it takes the machine for v1. The mount goes away
 // only in here: the namespace is ours.
@@ -53,12 +54,20 @@ function printGoals(rows: readonly (readonly string[])[]): void {
 }
 const columns = ["", "median ms", "best ms", "of floor", "runs", "peak MiB"];
 
-async function benchStart(): Promise<void> {
+/** The busybox image as a folder, for those who have no images. */
+function unpackRootfs(): string {
 	const rootfs = `${folder}/rootfs`;
-	for (const name of ["rootfs", "floor/upper", "floor/work", "floor/stage"]) mkdirSync(`${folder}/${name}`, { recursive: true });
+	if (existsSync(rootfs)) return rootfs;
+	mkdirSync(rootfs);
 	must(["sh", "-c", `skopeo --insecure-policy copy -q oci:${fixture("busybox")}/oci:${busyboxName} dir:${folder}/dir`]);
 	const layer = JSON.parse(readFileSync(`${folder}/dir/manifest.json`, "utf8")).layers[0].digest.replace("sha256:", "");
 	must(["tar", "-xzf", `${folder}/dir/${layer}`, "-C", rootfs]);
+	return rootfs;
+}
+
+async function benchStart(): Promise<void> {
+	const rootfs = unpackRootfs();
+	for (const name of ["floor/upper", "floor/work", "floor/stage"]) mkdirSync(`${folder}/${name}`, { recursive: true });
 	const floor = [`${top}/build/floor`, rootfs, `${folder}/floor/upper`, `${folder}/floor/work`, `${folder}/floor/stage`, "/bin/true"];
 
 	const candidates: Candidate[] = [{ name: "floor", command: floor }];
@@ -122,6 +131,20 @@ function printPhases(rounds: number): void {
 	};
 	const rows = [...phases].map(([name, values]) => [name, words[name] ?? "", round(median(values))]);
 	printTable("Where corten's milliseconds go (medians)", ["", "", "ms"], rows);
+}
+
+/** The OCI runtimes over one bundle. */
+async function benchRuntime(): Promise<void> {
+	const { tables, memoryKib, resident } = await benchRuntimes(folder, unpackRootfs(), rounds);
+	for (const { title, timings } of tables) {
+		printTable(`OCI runtimes: ${title}`, ["", "median ms", "best ms", "of crun", "runs", "peak MiB"], timingRows(timings, "crun"));
+		const goals: Goal[] = [["corten-runtime", "crun", title === "exec" ? 1.5 : 1]];
+		if (title !== "exec") goals.push(["corten-runtime", "runc", 0.35]);
+		printGoals(goalRows(timings, goals));
+	}
+	const limits = [...memoryKib].map(([name, kib]) => [name, round(kib / 1024)]);
+	printTable("Smallest memory limit under which a container starts (goal: at most 1 MiB)", ["", "MiB"], limits);
+	console.log(`\nOf ours resident after start (goal: nothing): ${resident.length === 0 ? "nothing" : resident.join(", ")}`);
 }
 
 async function benchUnpack(): Promise<void> {
@@ -219,9 +242,7 @@ function removeEmpty(cgroup: string): void {
 	}
 }
 
-const cgroupsBefore = peerCgroups();
-console.log(`corten bench: Linux ${release()}, ${cpus().length} processors, ${cpus()[0]?.model}`);
-try {
+async function benchEngines(): Promise<void> {
 	engines.push(cortenEngine(`${top}/build/corten`, folder));
 	const podman = podmanEngine(folder);
 	if (podman !== undefined) engines.push(podman);
@@ -231,6 +252,14 @@ try {
 	await benchStart();
 	await benchResident();
 	if (!process.argv.includes("start-only")) await benchUnpack();
+	await benchRuntime();
+}
+
+const cgroupsBefore = peerCgroups();
+console.log(`corten bench: Linux ${release()}, ${cpus().length} processors, ${cpus()[0]?.model}`);
+try {
+	if (process.argv.includes("runtime-only")) await benchRuntime();
+	else await benchEngines();
 } finally {
 	for (const engine of engines) await engine.stop();
 	for (const cgroup of peerCgroups().filter((path) => !cgroupsBefore.includes(path))) removeEmpty(cgroup);
