@@ -17,13 +17,15 @@ import {
 	record,
 	refine,
 	string,
+	text,
+	textList,
 	unsupported,
 } from "../spec/decode.ts";
 import type { Config, Hook, Process, Resources } from "../spec/runtime.ts";
 import { linuxDecoder } from "./config-linux.ts";
 import { absentProcess, processDecoder } from "./config-process.ts";
 import { resourcesDecoder } from "./config-resources.ts";
-import { absolute, mappings, text, textList } from "./config-words.ts";
+import { absolute, mappings } from "./config-words.ts";
 
 function hooks() {
 	const hook: Decoder<Hook> = object({

@@ -1,11 +1,26 @@
 // Decodes `linux` of config.json, but for its resources.
 // @see runtime-spec config-linux.md
 
-import { boolean, fallback, int64, integer, lazy, list, object, oneOf, optional, record, refine, uint64 } from "../spec/decode.ts";
+import {
+	boolean,
+	fallback,
+	int64,
+	integer,
+	lazy,
+	list,
+	object,
+	oneOf,
+	optional,
+	record,
+	refine,
+	text,
+	textList,
+	uint64,
+} from "../spec/decode.ts";
 import { memoryPolicyFlags, memoryPolicyModes, namespaceTypes } from "../spec/runtime.ts";
 import { seccompActions, seccompOperators } from "../spec/seccomp-words.ts";
 import { resourcesDecoder } from "./config-resources.ts";
-import { absolute, absoluteOrEmpty, id, mappings, text, textList, texts, uint32 } from "./config-words.ts";
+import { absolute, absoluteOrEmpty, id, mappings, texts, uint32 } from "./config-words.ts";
 
 const propagations = ["shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable", ""] as const;
 

@@ -1,9 +1,9 @@
 // Decodes `process` of config.json.
 // @see runtime-spec config.md#process
 
-import { boolean, fallback, integer, lazy, list, object, oneOf, optional, refine, uint64 } from "../spec/decode.ts";
+import { boolean, fallback, integer, lazy, list, object, oneOf, optional, refine, text, textList, uint64 } from "../spec/decode.ts";
 import { ioPriorityClasses, type Process, schedulerFlags, schedulerPolicies } from "../spec/runtime.ts";
-import { absolute, id, int32, text, textList, texts, uint32 } from "./config-words.ts";
+import { absolute, id, int32, texts, uint32 } from "./config-words.ts";
 
 /** What stands for a process that is not there: nothing can be started with it. */
 export const absentProcess: Process = {

@@ -1,8 +1,8 @@
 // Decodes `linux.resources` of config.json.
 // @see runtime-spec config-linux.md#control-groups
 
-import { boolean, int64, integer, lazy, list, map, object, oneOf, optional, record, refine, uint64 } from "../spec/decode.ts";
-import { text, uint16, uint32 } from "./config-words.ts";
+import { boolean, int64, integer, lazy, list, map, object, oneOf, optional, record, refine, text, uint64 } from "../spec/decode.ts";
+import { uint16, uint32 } from "./config-words.ts";
 
 /** Engines write -1 for "all" (and "" for all types), which the specification says by leaving the property out. */
 const ruleNumber = integer(-1, 0xffff_ffff);

@@ -1,15 +1,6 @@
 // The small decoders that all sections of config.json are made of.
 
-import { type Decoder, fail, failed, fallback, integer, list, object, refine, string } from "../spec/decode.ts";
-
-/** A string that the kernel can take. */
-export const text: Decoder<string> = (value, at, issues) => {
-	const word = string(value, at, issues);
-	return word !== failed && word.includes("\0") ? fail(issues, at, "holds a NUL byte") : word;
-};
-
-/** A list of {@link text}. */
-export const textList = list(text);
+import { fallback, integer, list, object, refine, text, textList } from "../spec/decode.ts";
 
 /** A list of {@link text}, empty when absent. */
 export const texts = fallback(textList, []);

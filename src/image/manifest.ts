@@ -3,6 +3,7 @@
 
 import { CortenError } from "../base/errors.ts";
 import {
+	type At,
 	type Decoder,
 	decode,
 	fail,
@@ -83,8 +84,8 @@ const config: Decoder<Descriptor> = (value, at, issues) => {
 	return unsupportedHere(issues, at, `has media type ${quote(decoded.mediaType)}: this is an artifact and no container image`);
 };
 
-function unsupportedHere(issues: Issue[], at: string, message: string): typeof failed {
-	issues.push({ at, message, unsupported: true });
+function unsupportedHere(issues: Issue[], at: At, message: string): typeof failed {
+	issues.push({ at: at ?? "", message, unsupported: true });
 	return failed;
 }
 

@@ -10,8 +10,14 @@ export type Issue = { readonly at: string; readonly message: string; readonly un
 /** What a decoder returns after it has recorded why. */
 export const failed: unique symbol = Symbol("failed");
 
-/** Takes one JSON value at the pointer `at`; returns it typed, or adds to `issues` and returns {@link failed}. Never throws. */
-export type Decoder<T> = (value: unknown, at: string, issues: Issue[]) => T | typeof failed;
+/**
+ * Where a value is, as a JSON pointer; undefined while nobody wants to know. {@link decodeJson} decodes without pointers first, as nearly
+ * all documents are good, and the bad ones once more with them.
+ */
+export type At = string | undefined;
+
+/** Takes one JSON value at `at`; returns it typed, or adds to `issues` and returns {@link failed}. Never throws. */
+export type Decoder<T> = (value: unknown, at: At, issues: Issue[]) => T | typeof failed;
 
 /** A property of {@link object} that may be missing: left out, or replaced by a value. @see optional @see fallback */
 export type Field<T, Absent extends "omit" | "default"> = { readonly decode: Decoder<T>; readonly absent: Absent; readonly value?: T };
@@ -28,13 +34,14 @@ export type Decoded<F> = Flat<{ [K in Exclude<keyof F, OmittedKeys<F>>]: FieldVa
 export type Infer<D> = D extends Decoder<infer T> ? T : never;
 
 /** Records an issue. @returns {@link failed}, for the decoder to return in turn */
-export function fail(issues: Issue[], at: string, message: string): typeof failed {
-	issues.push({ at, message });
+export function fail(issues: Issue[], at: At, message: string): typeof failed {
+	issues.push({ at: at ?? "", message });
 	return failed;
 }
 
 /** The pointer of a member. */
-export function pointer(at: string, key: string | number): string {
+export function pointer(at: At, key: string | number): At {
+	if (at === undefined) return undefined;
 	return `${at}/${typeof key === "number" ? key : key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
@@ -44,7 +51,7 @@ function kindOf(value: unknown): string {
 	return Array.isArray(value) ? "array" : typeof value;
 }
 
-function expected(what: string, value: unknown, at: string, issues: Issue[]): typeof failed {
+function expected(what: string, value: unknown, at: At, issues: Issue[]): typeof failed {
 	return fail(
 		issues,
 		at,
@@ -90,8 +97,8 @@ export const uint64: Decoder<bigint> = wide(0n, (1n << 64n) - 1n);
 export function oneOf<const T extends string>(choices: readonly T[]): Decoder<T> {
 	return (value, at, issues) => {
 		if (typeof value !== "string") return expected("string", value, at, issues);
-		const choice = choices.find((known) => known === value);
-		return choice === undefined ? fail(issues, at, `${quote(value)} is none of ${choices.join(", ")}`) : choice;
+		if (choices.includes(value as T)) return value as T;
+		return fail(issues, at, `${quote(value)} is none of ${choices.filter((choice) => choice !== "").join(", ")}`);
 	};
 }
 
@@ -101,13 +108,28 @@ export function list<T>(element: Decoder<T>, max = 1 << 16): Decoder<readonly T[
 		if (!Array.isArray(value)) return expected("array", value, at, issues);
 		if (value.length > max) return fail(issues, at, `has ${value.length} elements, more than ${max}`);
 		const result: T[] = [];
-		for (const [index, item] of value.entries()) {
-			const decoded = element(item, pointer(at, index), issues);
+		for (let index = 0; index < value.length; index++) {
+			const decoded = element(value[index], pointer(at, index), issues);
 			if (decoded !== failed) result.push(decoded);
 		}
 		return result.length === value.length ? result : failed;
 	};
 }
+
+/** A string without NUL bytes, which the kernel could not take. They are looked for only with pointers: see {@link decodeJson}. */
+export const text: Decoder<string> = (value, at, issues) => {
+	if (typeof value !== "string") return expected("string", value, at, issues);
+	return at !== undefined && value.includes("\0") ? fail(issues, at, "holds a NUL byte") : value;
+};
+
+const texts = list(text);
+
+/** A list of {@link text}: 400 names of system calls in docker's documents. One without faults is looked over and taken as it is. */
+export const textList: Decoder<readonly string[]> = (value, at, issues) => {
+	if (at !== undefined || !Array.isArray(value) || value.length > 1 << 16) return texts(value, at, issues);
+	for (let index = 0; index < value.length; index++) if (typeof value[index] !== "string") return texts(value, at, issues);
+	return value;
+};
 
 function isObject(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -144,8 +166,9 @@ export function object<const F extends Readonly<Record<string, AnyField>>>(field
 		if (!isObject(value)) return expected("object", value, at, issues);
 		const before = issues.length;
 		const result: Record<string, unknown> = {};
-		for (const [key, field] of Object.entries(fields)) {
-			const member = Object.hasOwn(value, key) ? value[key] : undefined;
+		for (const key in fields) {
+			const field = fields[key] as AnyField;
+			const member = value[key];
 			if (typeof field !== "function" && (member === undefined || member === null)) {
 				if (field.absent === "default") result[key] = field.value;
 				continue;
@@ -188,7 +211,7 @@ export function map<A, B>(decode: Decoder<A>, change: (value: A) => B): Decoder<
 /** A property the specification knows and corten does not do: any value of it is an `unsupported` issue. */
 export function unsupported(why: string): Field<never, "omit"> {
 	const decode: Decoder<never> = (_value, at, issues) => {
-		issues.push({ at, message: why, unsupported: true });
+		issues.push({ at: at ?? "", message: why, unsupported: true });
 		return failed;
 	};
 	return { decode, absent: "omit" };
@@ -199,20 +222,37 @@ export function quote(text: string): string {
 	return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }
 
+const maxPlain = 1 << 18;
+
 /**
  * Parses JSON without losing digits: integers beyond +-2^53 become bigint, all other numbers stay numbers.
  * @param what the document in the message: `manifest "docker.io/library/alpine:3"`
  * @throws `invalid-spec` when the bytes are not UTF-8 or not one JSON value
  */
 export function parseJson(data: string | Uint8Array, what: string): unknown {
+	const text = textOf(data, what);
+	try {
+		// Only a number of 16 digits can be one that loses some; without any, a function called for every value is saved. It also refuses
+		// what is nested too deep, which a small document is not.
+		return text.length > maxPlain || /\d{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
+	} catch (cause) {
+		throw unreadable(cause, what);
+	}
+}
+
+function textOf(data: string | Uint8Array, what: string): string {
+	if (typeof data === "string") return data;
 	try {
 		// A byte order mark is kept, and so refused: Go refuses it, and one document must not have two readings.
-		const text = typeof data === "string" ? data : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-		return JSON.parse(text, exactNumber);
+		return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
 	} catch (cause) {
-		const why = cause instanceof Error ? cause.message.replace(/^JSON Parse error: /, "") : String(cause);
-		throw new CortenError("invalid-spec", `cannot decode ${what}: ${why}`, { at: "" });
+		throw unreadable(cause, what);
 	}
+}
+
+function unreadable(cause: unknown, what: string): CortenError {
+	const why = cause instanceof Error ? cause.message.replace(/^JSON Parse error: /, "") : String(cause);
+	return new CortenError("invalid-spec", `cannot decode ${what}: ${why}`, { at: "" });
 }
 
 // 20 characters hold every uint64; BigInt of a megabyte of digits would take minutes.
@@ -239,5 +279,13 @@ export function decode<T>(decoder: Decoder<T>, value: unknown, what: string): T 
 
 /** {@link parseJson} and {@link decode} in one. */
 export function decodeJson<T>(decoder: Decoder<T>, data: string | Uint8Array, what: string): T {
-	return decode(decoder, parseJson(data, what), what);
+	const text = textOf(data, what);
+	const value = parseJson(text, what);
+	if (!text.includes("\\u0000")) {
+		// Only this escape makes a NUL byte: without it no string need be searched for one.
+		const issues: Issue[] = [];
+		const decoded = decoder(value, undefined, issues);
+		if (decoded !== failed && issues.length === 0) return decoded;
+	}
+	return decode(decoder, value, what);
 }
