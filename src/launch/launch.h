@@ -56,6 +56,10 @@ void fail(uint32_t index, long error);
 // What a result beyond the errnos means: how a program that was run ended.
 enum { ENDED_WITH_STATUS = 1000, ENDED_BY_SIGNAL = 2000 };
 
+// cgroup.c
+long write_first_op(const struct plan_op *op);
+long inherit_op(const struct plan_op *op);
+
 // gate.c
 long listen_op(const struct plan_op *op);
 long gate_op(const struct plan_op *op);

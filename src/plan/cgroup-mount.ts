@@ -5,7 +5,7 @@
 
 import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
-import { cgroupFolders, hierarchyName } from "./cgroup-paths.ts";
+import { cgroupsOf, hierarchyName } from "./cgroup-paths.ts";
 import { attach, createFolder, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
@@ -15,7 +15,7 @@ export function addCgroupMount(steps: Steps, parsed: ParsedMount, context: Mount
 	const { mount, options, at } = parsed;
 	const { config, host } = context;
 	const set = options.attributes.set | options.recursiveAttributes.set;
-	const folders = cgroupFolders(config.linux, host.cgroup, context.frame.folder);
+	const folders = cgroupsOf(config.linux, host, context.frame).map(({ path }) => path);
 	const made = takeSlot(steps);
 	const bind = (folder: string, what: string): void => {
 		add(steps, "open_tree", { out: made, dir: cwd, path: folder, flags: flag.OPEN_TREE_CLONE }, `open cgroup "${folder}"`, at);
@@ -41,7 +41,7 @@ function addHierarchies(
 ): void {
 	const { mount, at } = parsed;
 	const namespace = config.linux.namespaces.some(({ type }) => type === "cgroup");
-	const folders = cgroupFolders(config.linux, host.cgroup, frame.folder);
+	const folders = cgroupsOf(config.linux, host, frame).map(({ path }) => path);
 	const base = takeSlot(steps);
 	const attrs = set & ~flag.MOUNT_ATTR_RDONLY;
 	add(steps, "fsmount", { out: base, type: "tmpfs", options: ["source=cgroup", "mode=755"], attrs }, nameOf(parsed), at);

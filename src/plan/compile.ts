@@ -5,10 +5,7 @@ import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config } from "../spec/runtime.ts";
-import { cgroupFolders } from "./cgroup-paths.ts";
-import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
-import { addCgroup2 } from "./cgroup2.ts";
-import { addDeviceRules } from "./device-cgroup.ts";
+import { addCgroupDevices, addCgroups, addScope, joinCgroups } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
@@ -39,10 +36,8 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 
 	// The host's side.
 	addDetach(steps, frame);
-	const cgroups = cgroupFolders(linux, host.cgroup, frame.folder);
-	let cgroup = cwd;
-	if (host.cgroup.version === 1) addCgroups1(steps, linux, host, host.cgroup.hierarchies, frame.folder);
-	else cgroup = addCgroup2(steps, linux, host.cgroup.mountPoint, frame.folder);
+	const cgroups = addCgroups(steps, linux, host, frame);
+	const cgroup = cgroups.slot;
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
 	const { clone, joins, newCgroup } = openNamespaces(steps, config);
@@ -53,7 +48,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	// The new process, still on the host's root filesystem.
 	add(steps, "setsid", {}, "make a session");
 	addOomScore(steps, process);
-	if (host.cgroup.version === 1) joinCgroups1(steps, cgroups);
+	joinCgroups(steps, cgroups);
 	// After the cgroups are joined, or the namespace's root would be the caller's cgroup.
 	if (newCgroup) add(steps, "unshare", { flags: CLONE_NEWCGROUP }, "make a cgroup namespace", "/linux/namespaces");
 	joinNamespaces(steps, joins, ~CLONE_NEWPID);
@@ -99,11 +94,16 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		what: "make the new process",
 		at: "/linux/namespaces",
 	};
+	addScope(steps, cgroups, frame);
 	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
-	addDeviceRules(steps, linux, host, frame.folder, cgroup);
+	addCgroupDevices(steps, linux, host, frame, cgroups);
 	addGo(steps, { frame, output, terminal: process.terminal }, () => addHooks(steps, config, frame, "poststart"));
-	addEnd(steps, frame, cgroups);
+	addEnd(
+		steps,
+		frame,
+		cgroups.folders.map(({ path }) => path),
+	);
 	addHooks(steps, config, frame, "poststop");
 	return { ops: steps.ops };
 }

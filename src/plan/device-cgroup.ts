@@ -1,28 +1,36 @@
 // Device rules are set by the parent when the new process is prepared, and before it may go: building the root can take devices that the
 // container must not have (loop devices, before Linux 6.12), and a filesystem on one is opened by whoever mounts it.
 
-import type { HostFacts } from "../linux/host.ts";
 import type { Linux } from "../spec/runtime.ts";
-import { cgroupPath } from "./cgroup-paths.ts";
-import { type Setting, writeSettings } from "./cgroup1.ts";
+import type { CgroupFolder } from "./cgroup-paths.ts";
+import type { Setting } from "./cgroup-setting.ts";
+import { writeSettings } from "./cgroup-steps.ts";
 import { compileDeviceRules } from "./device-program.ts";
 import { type DeviceRule, deviceRules } from "./device-rules.ts";
+import { opFlags } from "./ops.ts";
 import { add, type Steps } from "./steps.ts";
 
 /**
- * Sets the rules of linux.resources.devices, if there are any: lines for cgroup v1, a program for v2.
- * @param cgroup the slot of the v2 folder
+ * Sets the rules of linux.resources.devices, and those every container has: lines for cgroup v1, a program for v2. Whoever may not set
+ * them (no v1 folder could be made, or `mayFail`) has no privilege over devices that they would take away.
+ * @param cgroup the slot of the v2 folder, on a machine that has no other
  */
-export function addDeviceRules(steps: Steps, linux: Linux, host: HostFacts, folder: string, cgroup: number): void {
-	const given = linux.resources?.devices;
-	if (given === undefined) return;
-	const rules = deviceRules(given);
-	if (host.cgroup.version === 2) {
-		add(steps, "bpf", { cgroup, instructions: compileDeviceRules(rules) }, "load the device rules", "/linux/resources/devices");
+export function addDeviceRules(
+	steps: Steps,
+	linux: Linux,
+	folders: readonly CgroupFolder[],
+	cgroup: number | undefined,
+	mayFail: boolean,
+): void {
+	const at = "/linux/resources/devices";
+	const rules = deviceRules(linux.resources?.devices ?? []);
+	const flags = mayFail ? opFlags.optional : 0;
+	if (cgroup !== undefined) {
+		add(steps, "bpf", { cgroup, instructions: compileDeviceRules(rules) }, "load the device rules", at, flags);
 		return;
 	}
-	for (const { mountPoint, controllers } of host.cgroup.hierarchies) {
-		if (controllers.includes("devices")) writeSettings(steps, mountPoint + cgroupPath(linux, folder), rules.map(line));
+	for (const { path, controllers } of folders) {
+		if (controllers.includes("devices")) writeSettings(steps, path, rules.map((rule) => ({ ...line(rule), flags })));
 	}
 }
 

@@ -1,6 +1,8 @@
 // What surrounds a container's start and is not in config.json: where its folder is, who watches it, what happens at its end.
 // The command decides it; compile.ts turns it into the ops before clone3 and after execve.
 
+import type { CgroupFolder } from "./cgroup-paths.ts";
+
 /** @see compile */
 export type Frame = {
 	/** The container's folder on the host (absolute): pid and exit files go there. */
@@ -42,6 +44,12 @@ export type Frame = {
 	readonly hookState?: (status: "creating" | "created" | "running") => readonly [before: string, after: string];
 	/** What a hook without `env` gets. */
 	readonly hookEnv?: readonly string[];
+	/** The container's cgroups, when the command has chosen them; else what config.json alone says. */
+	readonly cgroups?: readonly CgroupFolder[];
+	/** systemd makes a scope around the new process: the socket of whoever asks it to, see src/systemd/. */
+	readonly scope?: { readonly fd: number };
+	/** Without privilege over the host: device rules are tried. */
+	readonly rootless?: boolean;
 	/** At the end: keep the folder with its exit file, or remove everything and the name's link. */
 	readonly atEnd: { readonly kind: "keep" } | { readonly kind: "remove"; readonly nameLink?: string };
 };

@@ -44,6 +44,10 @@ export const opTable = {
 	/** A SEQPACKET unix socket that listens under the name `path` in the current folder. */
 	listen: { out: "out", path: "str" },
 	fchdir: { slot: "slot" },
+	/** Writes the text of the same place into the first of `paths` that exists. */
+	write_first: { dir: "slot", paths: "strv", texts: "strv" },
+	/** Fills a file of the cgroup folder `path` that holds nothing with what the same file of the folder above holds. */
+	inherit: { dir: "slot", path: "str", file: "str" },
 	// mounts
 	/** The old call, for overlay and for kernels before fsopen of a type: paths are relative to the current folder. */
 	mount: { source: "str", target: "str", type: "str", flags: "u64", data: "str" },
