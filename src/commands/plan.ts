@@ -11,7 +11,7 @@ import { describePlan, describePlanData } from "../plan/describe.ts";
 import type { Plan } from "../plan/ops.ts";
 import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { type Context, defineCommand } from "./command.ts";
-import { frameOf, obtainImage, readHostFactsFor } from "./run.ts";
+import { frameOf, obtainImage } from "./run.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
 
@@ -49,7 +49,7 @@ async function planImage(context: Context, options: Parameters<typeof decodeRunR
 		throw new CortenError("invalid-argument", "cannot plan without an image", { hint: "name an image, --rootfs or --bundle" });
 	}
 	using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
-	const host = readHostFactsFor(request);
+	const host = readHostFacts();
 	const container = placeholder(context, request.name);
 	const bundle = createBundle({
 		id: container.id,
@@ -67,11 +67,10 @@ function planBundle(context: Context, folder: string): Plan {
 	const path = `${folder}/config.json`;
 	const config = decodeConfig(readText(path), path);
 	const root = config.root.path;
-	const { cpus, mems } = config.linux.resources?.cpu ?? {};
 	return compile({
 		config,
 		rootfs: { kind: "folder", path: root.startsWith("/") ? root : `${folder}/${root}` },
-		host: readHostFacts({ cpuset: cpus !== undefined || mems !== undefined }),
+		host: readHostFacts(),
 		frame: {
 			folder: placeholder(context, undefined).folder,
 			stage: `${context.runroot}/stage`,

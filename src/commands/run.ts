@@ -9,7 +9,7 @@ import { findImage, holdStore, readRecord } from "../image/store.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
 import { makeFolder, O_CREAT, O_EXCL, unlink, writeFile } from "../linux/file.ts";
 import { type HostFacts, readHostFacts } from "../linux/host.ts";
-import { cgroupFolders } from "../plan/cgroup-paths.ts";
+import { idOfFolder, resolveCgroups } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
@@ -51,7 +51,7 @@ export const command = defineCommand({
 		}
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 		laps.lap("image");
-		return start(context, { request, host: readHostFactsFor(request), reference, image: held?.image, words }, laps);
+		return start(context, { request, host: readHostFacts(), reference, image: held?.image, words }, laps);
 	},
 });
 
@@ -65,11 +65,6 @@ export type StartInput = {
 	/** The command and its arguments, if given. */
 	readonly words: readonly string[];
 };
-
-/** The facts a plan for this request needs. */
-export function readHostFactsFor({ resources }: RunRequest): HostFacts {
-	return readHostFacts({ cpuset: resources.cpu?.cpus !== undefined || resources.cpu?.mems !== undefined });
-}
 
 /** An image whose layers stay while this is held: until container.json names them, or corten ends. */
 export type HeldImage = Disposable & { readonly image: ImageRecord };
@@ -182,7 +177,7 @@ function describeContainer({ request, host, reference, image }: StartInput, bund
 		detached: request.detach,
 		stopSignal: bundle.stopSignal,
 		stopTimeoutSeconds: bundle.stopTimeoutSeconds,
-		cgroups: cgroupFolders(bundle.config.linux, host.cgroup, folder),
+		cgroups: resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }).map((cgroup) => cgroup.path),
 		network: request.network,
 		mounts: bundle.mounts,
 	};

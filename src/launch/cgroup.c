@@ -47,3 +47,15 @@ long inherit_op(const struct plan_op *op)
 	name_file(path, sizeof path, folder, "/", file);
 	return write_op(dir, path, value, (size_t)length, 0);
 }
+
+long introduce_op(int fd)
+{
+	char word[24];
+	struct text t = { word, word + sizeof word };
+	put_number(&t, (uint64_t)self.child, 1), put(&t, "\n");
+	long result = write_all(fd, word, (size_t)(t.at - word));
+	while (result >= 0 && (result = sys(read, fd, word, 1)) == -EINTR)
+		;
+	sys(close, fd);
+	return result == 1 ? 0 : result < 0 ? result : -ECONNRESET; // whoever it is has said why, or was killed
+}

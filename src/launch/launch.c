@@ -214,6 +214,7 @@ static long run_op(const struct plan_op *op)
 	case OP_FCHMODAT: return sys(fchmodat, slot_fd(a[0]), text_at(a[1]), a[2]);
 	case OP_UNLINKAT: return sys(unlinkat, slot_fd(a[0]), text_at(a[1]), a[2]);
 	case OP_WRITE: return write_op(slot_fd(a[0]), text_at(a[1]), text_at(a[2]), a[2] >> 32, a[3]);
+	case OP_INTRODUCE: return introduce_op((int)a[0]);
 	case OP_WRITE_FIRST: return write_first_op(op);
 	case OP_INHERIT: return inherit_op(op);
 	case OP_CLOSE: { long r = sys(close, slot_fd(a[0])); self.slots[a[0] % SLOT_COUNT] = -1; return r; }

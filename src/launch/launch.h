@@ -59,6 +59,7 @@ enum { ENDED_WITH_STATUS = 1000, ENDED_BY_SIGNAL = 2000 };
 // cgroup.c
 long write_first_op(const struct plan_op *op);
 long inherit_op(const struct plan_op *op);
+long introduce_op(int fd);
 
 // gate.c
 long listen_op(const struct plan_op *op);

@@ -25,61 +25,64 @@ enum op {
 	OP_PIPE2 = 11, /* out readEnd, out writeEnd */
 	OP_LISTEN = 12, /* out out, str path */
 	OP_FCHDIR = 13, /* slot slot */
-	OP_MOUNT = 14, /* str source, str target, str type, u64 flags, str data */
-	OP_FSMOUNT = 15, /* out out, str type, strv options, u64 attrs */
-	OP_LOOP = 16, /* out out, slot file */
-	OP_OPEN_TREE = 17, /* out out, slot dir, str path, u64 flags */
-	OP_MOUNT_SETATTR = 18, /* slot slot, u64 flags, u64 set, u64 clear, u64 propagation */
-	OP_MOVE_MOUNT = 19, /* slot from, slot to */
-	OP_MASK = 20, /* slot root, str path, slot nullDevice, slot emptyFolder */
-	OP_READONLY = 21, /* slot root, str path */
-	OP_PIVOT_ROOT = 22, /* slot slot */
-	OP_CHROOT = 23, /* slot slot */
-	OP_UNSHARE = 24, /* u64 flags */
-	OP_SETNS = 25, /* slot slot, u64 flags */
-	OP_PIDFD_OPEN = 26, /* out out, u64 pid, u64 startTime */
-	OP_CLONE3 = 27, /* u64 flags, slot cgroup, u64 parent */
-	OP_FORK = 28, /* u64 flags, slot cgroup */
-	OP_SETSID = 29,
-	OP_SETHOSTNAME = 30, /* str name */
-	OP_SETDOMAINNAME = 31, /* str name */
-	OP_IFUP = 32, /* str name */
-	OP_KEYCTL = 33,
-	OP_OPENPTY = 34, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 35, /* u64 resource, u64 soft, u64 hard */
-	OP_FCHOWN = 36, /* u64 uid */
-	OP_UMASK = 37, /* u64 mask */
-	OP_SETGROUPS = 38, /* blob groups */
-	OP_SETRESGID = 39, /* u64 gid */
-	OP_SETRESUID = 40, /* u64 uid */
-	OP_PRCTL = 41, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 42, /* u64 keep */
-	OP_CAPSET = 43, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 44, /* blob filter, u64 flags */
-	OP_BPF = 45, /* slot cgroup, blob instructions */
-	OP_CHDIR = 46, /* str path, u64 create */
-	OP_CLOSE_RANGE = 47, /* u64 first */
-	OP_SYNC = 48, /* u64 tied */
-	OP_ACCESS = 49, /* strv candidates */
-	OP_GATE = 50, /* slot socket */
-	OP_EXECVE = 51, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 52, /* str message */
-	OP_WAIT = 53,
-	OP_IDMAP = 54, /* str uids, str gids, u64 deny */
-	OP_NEWIDMAP = 55, /* str program, strv mappings */
-	OP_PIDFILE = 56, /* slot dir, str path, u64 plain */
-	OP_GO = 57,
-	OP_RESUME = 58,
-	OP_RELEASE = 59,
-	OP_UNLOCK = 60,
-	OP_SENDFD = 61, /* str path, u64 what */
-	OP_HOOK = 62, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 63, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 64, /* slot dir, str path */
-	OP_RMCGROUP = 65, /* slot dir, str path */
-	OP_RMTREE = 66, /* slot dir, str path */
+	OP_WRITE_FIRST = 14, /* slot dir, strv paths, strv texts */
+	OP_INHERIT = 15, /* slot dir, str path, str file */
+	OP_MOUNT = 16, /* str source, str target, str type, u64 flags, str data */
+	OP_FSMOUNT = 17, /* out out, str type, strv options, u64 attrs */
+	OP_LOOP = 18, /* out out, slot file */
+	OP_OPEN_TREE = 19, /* out out, slot dir, str path, u64 flags */
+	OP_MOUNT_SETATTR = 20, /* slot slot, u64 flags, u64 set, u64 clear, u64 propagation */
+	OP_MOVE_MOUNT = 21, /* slot from, slot to */
+	OP_MASK = 22, /* slot root, str path, slot nullDevice, slot emptyFolder */
+	OP_READONLY = 23, /* slot root, str path */
+	OP_PIVOT_ROOT = 24, /* slot slot */
+	OP_CHROOT = 25, /* slot slot */
+	OP_UNSHARE = 26, /* u64 flags */
+	OP_SETNS = 27, /* slot slot, u64 flags */
+	OP_PIDFD_OPEN = 28, /* out out, u64 pid, u64 startTime */
+	OP_CLONE3 = 29, /* u64 flags, slot cgroup, u64 parent */
+	OP_FORK = 30, /* u64 flags, slot cgroup */
+	OP_SETSID = 31,
+	OP_SETHOSTNAME = 32, /* str name */
+	OP_SETDOMAINNAME = 33, /* str name */
+	OP_IFUP = 34, /* str name */
+	OP_KEYCTL = 35,
+	OP_OPENPTY = 36, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 37, /* u64 resource, u64 soft, u64 hard */
+	OP_FCHOWN = 38, /* u64 uid */
+	OP_UMASK = 39, /* u64 mask */
+	OP_SETGROUPS = 40, /* blob groups */
+	OP_SETRESGID = 41, /* u64 gid */
+	OP_SETRESUID = 42, /* u64 uid */
+	OP_PRCTL = 43, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 44, /* u64 keep */
+	OP_CAPSET = 45, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 46, /* blob filter, u64 flags */
+	OP_BPF = 47, /* slot cgroup, blob instructions */
+	OP_CHDIR = 48, /* str path, u64 create */
+	OP_CLOSE_RANGE = 49, /* u64 first */
+	OP_SYNC = 50, /* u64 tied */
+	OP_ACCESS = 51, /* strv candidates */
+	OP_GATE = 52, /* slot socket */
+	OP_EXECVE = 53, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 54, /* str message */
+	OP_WAIT = 55,
+	OP_IDMAP = 56, /* str uids, str gids, u64 deny */
+	OP_NEWIDMAP = 57, /* str program, strv mappings */
+	OP_PIDFILE = 58, /* slot dir, str path, u64 plain */
+	OP_GO = 59,
+	OP_INTRODUCE = 60, /* u64 fd */
+	OP_RESUME = 61,
+	OP_RELEASE = 62,
+	OP_UNLOCK = 63,
+	OP_SENDFD = 64, /* str path, u64 what */
+	OP_HOOK = 65, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 66, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 67, /* slot dir, str path */
+	OP_RMCGROUP = 68, /* slot dir, str path */
+	OP_RMTREE = 69, /* slot dir, str path */
 };
-#define OP_COUNT 67
+#define OP_COUNT 70
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -105,6 +108,8 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"oo",
 	"ot",
 	"s",
+	"svv",
+	"stt",
 	"tttut",
 	"otvu",
 	"os",
@@ -149,6 +154,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"tv",
 	"stu",
 	"",
+	"u",
 	"",
 	"",
 	"",
@@ -175,6 +181,8 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"pipe2",
 	"listen",
 	"fchdir",
+	"write_first",
+	"inherit",
 	"mount",
 	"fsmount",
 	"loop",
@@ -219,6 +227,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"newidmap",
 	"pidfile",
 	"go",
+	"introduce",
 	"resume",
 	"release",
 	"unlock",

@@ -1,7 +1,7 @@
 // The facts of the host: mountinfo texts of each kind of machine, and this machine.
 
 import { expect, test } from "bun:test";
-import { parseCgroupMounts, readHostFacts } from "./host.ts";
+import { parseCgroupMounts, readHostFacts, readOwnCgroups } from "./host.ts";
 
 const line = (mountPoint: string, type: string, options: string): string =>
 	`31 23 0:28 / ${mountPoint} rw,relatime shared:9 - ${type} none ${options}\n`;
@@ -26,6 +26,7 @@ test("a hybrid machine is version 1, each hierarchy once, with the names of its 
 			{ mountPoint: "/sys/fs/cgroup/systemd", controllers: ["name=systemd"] },
 			{ mountPoint: "/sys/fs/cgroup/with space", controllers: ["memory"] },
 		],
+		unified: "/sys/fs/cgroup/unified",
 	});
 });
 
@@ -40,4 +41,17 @@ test("the facts of this machine are plausible", () => {
 	expect(facts.cpus).toBeGreaterThanOrEqual(navigator.hardwareConcurrency);
 	expect(facts.openFiles.soft).toBeLessThanOrEqual(facts.openFiles.hard);
 	expect(facts.capabilities >= 0n).toBe(true);
+});
+
+test("inside a container the mounts say which cgroup they are", () => {
+	const mountinfo = "31 23 0:28 /docker/abc /sys/fs/cgroup/memory rw - cgroup none rw,memory\n";
+	expect(parseCgroupMounts(mountinfo)).toEqual({
+		version: 1,
+		hierarchies: [{ mountPoint: "/sys/fs/cgroup/memory", root: "/docker/abc", controllers: ["memory"] }],
+	});
+});
+
+test("a process's own cgroups are read by controller", () => {
+	for (const path of Object.values(readOwnCgroups())) expect(path).toStartWith("/");
+	expect(readOwnCgroups("self")).toEqual(readOwnCgroups(process.pid));
 });

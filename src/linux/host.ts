@@ -2,7 +2,7 @@
 // the same config, recipe, frame and facts give the same plan, byte for byte.
 
 import { CortenError } from "../base/errors.ts";
-import { readText } from "./file.ts";
+import { readText, readTextIfPresent } from "./file.ts";
 import { check, syscall } from "./libc.ts";
 import { nr } from "./syscalls.ts";
 
@@ -14,8 +14,20 @@ export type HostFacts = {
 	readonly lastCapability: number;
 	/** Where cgroups are: v2 alone, or v1 hierarchies, each with its mount point and controllers. */
 	readonly cgroup:
-		| { readonly version: 2; readonly mountPoint: string }
-		| { readonly version: 1; readonly hierarchies: readonly { readonly mountPoint: string; readonly controllers: readonly string[] }[] };
+		| {
+				readonly version: 2;
+				readonly mountPoint: string;
+				/** Which cgroup is mounted there, when it is not the top one: inside a container. */
+				readonly root?: string;
+				/** The controllers of this machine (cgroup.controllers), when they have been read. */
+				readonly controllers?: readonly string[];
+		  }
+		| {
+				readonly version: 1;
+				readonly hierarchies: readonly Hierarchy[];
+				/** The mount point of the v2 hierarchy beside them. */
+				readonly unified?: string;
+		  };
 	/** Number of CPUs, for the per-CPU masked paths. */
 	readonly cpus: number;
 	/** Whether EROFS images mount straight from a file (Linux 6.12 and newer); otherwise through loop devices. */
@@ -24,8 +36,6 @@ export type HostFacts = {
 	readonly openFiles: { readonly soft: bigint; readonly hard: bigint };
 	/** The effective capabilities of the caller, as bits. */
 	readonly capabilities: bigint;
-	/** What the root of a v1 cpuset hierarchy offers; read only when asked for. */
-	readonly cpuset?: { readonly cpus: string; readonly mems: string };
 };
 
 const PR_CAPBSET_READ = 23;
@@ -34,23 +44,20 @@ const RLIMIT_NOFILE = 7;
 const recentCapability = 40;
 
 /**
- * Reads the facts of this machine. Costs about 0.1 ms: two files and five system calls. Nothing is kept.
- * @param needs cpuset: also read what a cpuset hierarchy of cgroup v1 offers, for a container with cpu.cpus or cpu.mems
+ * Reads the facts of this machine. Costs about 0.1 ms: three files and five system calls. Nothing is kept.
  * @throws `unsupported` when no cgroup filesystem is mounted; else see {@link check}
  */
-export function readHostFacts(needs: { readonly cpuset?: boolean } = {}): HostFacts {
+export function readHostFacts(): HostFacts {
 	const kernel = readKernelVersion();
 	const cgroup = parseCgroupMounts(readText("/proc/self/mountinfo"));
-	const cpuset = needs.cpuset === true && cgroup.version === 1 ? readCpuset(cgroup.hierarchies) : undefined;
 	return {
 		kernel,
 		lastCapability: findLastCapability(),
-		cgroup,
+		cgroup: cgroup.version === 1 ? cgroup : { ...cgroup, controllers: readControllers(cgroup.mountPoint) },
 		cpus: countCpus(readText("/sys/devices/system/cpu/possible")),
 		erofsFromFile: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 12),
 		openFiles: readOpenFiles(),
 		capabilities: readCapabilities(),
-		...(cpuset === undefined ? {} : { cpuset }),
 	};
 }
 
@@ -92,7 +99,8 @@ function readCapabilities(): bigint {
 	return BigInt(sets[0] ?? 0) | (BigInt(sets[3] ?? 0) << 32n);
 }
 
-type Hierarchy = { readonly mountPoint: string; readonly controllers: readonly string[] };
+/** A v1 hierarchy; root: which cgroup is mounted there, when it is not the top one. */
+export type Hierarchy = { readonly mountPoint: string; readonly controllers: readonly string[]; readonly root?: string };
 
 /** Words of a cgroup v1 superblock that are no controller. */
 const cgroupFlags = ["rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "nosymfollow"];
@@ -106,14 +114,15 @@ const cgroupFlags = ["rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_
 export function parseCgroupMounts(mountinfo: string): HostFacts["cgroup"] {
 	const hierarchies: Hierarchy[] = [];
 	const seen: string[] = [];
-	let unified: string | undefined;
+	let unified: { readonly mountPoint: string; readonly root?: string } | undefined;
 	// Plain loops and indices: this runs once in a process's life, so what counts is how little code the engine has to warm up.
 	for (let at = mountinfo.indexOf(" - cgroup"); at >= 0; at = mountinfo.indexOf(" - cgroup", at + 1)) {
 		const before = mountinfo.slice(mountinfo.lastIndexOf("\n", at) + 1, at).split(" ");
 		const end = mountinfo.indexOf("\n", at);
 		const after = mountinfo.slice(at + 3, end < 0 ? mountinfo.length : end).split(" ");
-		const mountPoint = unescapeMount(before[4] ?? "");
-		if (after[0] === "cgroup2") unified ??= mountPoint;
+		const root = unescapeMount(before[3] ?? "/");
+		const place = { mountPoint: unescapeMount(before[4] ?? ""), ...(root !== "/" && { root }) };
+		if (after[0] === "cgroup2") unified ??= place;
 		if (after[0] !== "cgroup") continue;
 		const controllers: string[] = [];
 		for (const word of (after[2] ?? "").split(",")) {
@@ -121,10 +130,10 @@ export function parseCgroupMounts(mountinfo: string): HostFacts["cgroup"] {
 		}
 		if (controllers.length === 0) continue;
 		seen.push(...controllers);
-		hierarchies.push({ mountPoint, controllers });
+		hierarchies.push({ ...place, controllers });
 	}
-	if (hierarchies.length > 0) return { version: 1, hierarchies };
-	if (unified !== undefined) return { version: 2, mountPoint: unified };
+	if (hierarchies.length > 0) return { version: 1, hierarchies, ...(unified !== undefined && { unified: unified.mountPoint }) };
+	if (unified !== undefined) return { version: 2, ...unified };
 	throw new CortenError("unsupported", "cannot find cgroups: no cgroup filesystem is mounted", { hint: "mount cgroup2 at /sys/fs/cgroup" });
 }
 
@@ -133,8 +142,21 @@ function unescapeMount(path: string): string {
 	return path.includes("\\") ? path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))) : path;
 }
 
-function readCpuset(hierarchies: readonly Hierarchy[]): { readonly cpus: string; readonly mems: string } | undefined {
-	const mountPoint = hierarchies.find((hierarchy) => hierarchy.controllers.includes("cpuset"))?.mountPoint;
-	if (mountPoint === undefined) return undefined;
-	return { cpus: readText(`${mountPoint}/cpuset.cpus`).trim(), mems: readText(`${mountPoint}/cpuset.mems`).trim() };
+function readControllers(mountPoint: string): readonly string[] {
+	return (readTextIfPresent(`${mountPoint}/cgroup.controllers`) ?? "").split(/\s/).filter(Boolean);
+}
+
+/**
+ * The cgroups a process is in, by controller; v2's is "". Paths are those of the caller's cgroup namespace.
+ * @throws `not-found` when there is no such process
+ * @see proc_pid_cgroup(5)
+ */
+export function readOwnCgroups(pid: number | "self" = "self"): Readonly<Record<string, string>> {
+	const own: Record<string, string> = {};
+	for (const line of readText(`/proc/${pid}/cgroup`).split("\n")) {
+		const [, controllers, ...path] = line.split(":");
+		if (controllers === undefined) continue;
+		for (const controller of controllers.split(",")) own[controller] = path.join(":");
+	}
+	return own;
 }

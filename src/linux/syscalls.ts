@@ -35,6 +35,7 @@ const x64 = {
 	pidfd_send_signal: 424,
 	pidfd_open: 434,
 	openat2: 437,
+	faccessat: 269,
 	mknodat: 259,
 	fchownat: 260,
 	linkat: 265,

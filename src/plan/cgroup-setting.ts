@@ -50,7 +50,10 @@ export function hugepageFile(pageSize: string, index: number): string {
 }
 
 /** Lines of rdma.max. */
-export function putRdma(settings: Setting[], rdma: Readonly<Record<string, { hcaHandles?: number; hcaObjects?: number }>> | undefined): void {
+export function putRdma(
+	settings: Setting[],
+	rdma: Readonly<Record<string, { hcaHandles?: number; hcaObjects?: number }>> | undefined,
+): void {
 	for (const [device, { hcaHandles, hcaObjects }] of Object.entries(rdma ?? {})) {
 		const words = [device];
 		if (hcaHandles !== undefined) words.push(`hca_handle=${hcaHandles}`);

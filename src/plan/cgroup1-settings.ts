@@ -100,8 +100,7 @@ function putBlockIO(settings: Setting[], block: BlockIO): void {
 	for (const [index, { major, minor, weight, leafWeight }] of (block.weightDevice ?? []).entries()) {
 		const at = `blockIO/weightDevice/${index}`;
 		const line = `${major}:${minor} ${weight}`;
-		if (given(weight) !== undefined)
-			put(settings, "blkio.weight_device", line, at, 0, { file: "blkio.bfq.weight_device", value: line });
+		if (given(weight) !== undefined) put(settings, "blkio.weight_device", line, at, 0, { file: "blkio.bfq.weight_device", value: line });
 		if (given(leafWeight) !== undefined) put(settings, "blkio.leaf_weight_device", `${major}:${minor} ${leafWeight}`, at);
 	}
 	for (const [key, file] of throttles) {

@@ -4,8 +4,8 @@
 import { CortenError } from "../base/errors.ts";
 import type { Linux } from "../spec/runtime.ts";
 import type { CgroupFolder } from "./cgroup-paths.ts";
-import { controllersOf, settings1 } from "./cgroup1-settings.ts";
 import { makeCgroup, writeSettings } from "./cgroup-steps.ts";
+import { controllersOf, settings1 } from "./cgroup1-settings.ts";
 import { cwd } from "./ops.ts";
 import { add, type Steps } from "./steps.ts";
 
@@ -20,24 +20,29 @@ export function addCgroups1(steps: Steps, linux: Linux, folders: readonly Cgroup
 	}
 	for (const [needed, at] of controllersOf(resources)) {
 		if (folders.some(({ controllers }) => controllers.includes(needed))) continue;
-		throw new CortenError("permission-denied", `cannot limit what cgroup controller "${needed}" limits: no cgroup of it can be made`, { at });
+		throw new CortenError("permission-denied", `cannot limit what cgroup controller "${needed}" limits: no cgroup of it can be made`, {
+			at,
+		});
 	}
 	for (const folder of folders) {
 		makeCgroup(steps, folder);
+		const cpuset = folder.controllers.includes("cpuset");
+		if (cpuset) fillCpusetsAbove(steps, folder);
 		for (const controller of folder.controllers) writeSettings(steps, folder.path, settings1(controller, resources));
-		if (folder.controllers.includes("cpuset")) fillCpuset(steps, folder);
+		if (cpuset) fillCpuset(steps, folder.path);
 	}
 }
 
-/** A new cpuset is empty, and an empty one cannot be joined: what is not asked for is all that the folder above has. */
-function fillCpuset(steps: Steps, { mountPoint, path }: CgroupFolder): void {
-	for (let end = path.indexOf("/", mountPoint.length + 1); ; end = path.indexOf("/", end + 1)) {
-		const folder = end < 0 ? path : path.slice(0, end);
-		for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-			add(steps, "inherit", { dir: cwd, path: folder, file }, `fill "${folder}/${file}"`, "/linux/cgroupsPath");
-		}
-		if (end < 0) return;
+/** A new cpuset is empty, and an empty one can neither be joined nor have others below: what is not asked for is all that the folder above has. */
+function fillCpuset(steps: Steps, folder: string): void {
+	for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+		add(steps, "inherit", { dir: cwd, path: folder, file }, `fill "${folder}/${file}"`, "/linux/cgroupsPath");
 	}
+}
+
+function fillCpusetsAbove(steps: Steps, { mountPoint, path }: CgroupFolder): void {
+	for (let end = path.indexOf("/", mountPoint.length + 1); end >= 0; end = path.indexOf("/", end + 1))
+		fillCpuset(steps, path.slice(0, end));
 }
 
 /**

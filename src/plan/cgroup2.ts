@@ -22,7 +22,9 @@ export function addCgroup2(steps: Steps, linux: Linux, folder: CgroupFolder, ava
 	const needed = controllersOf2(settings);
 	for (const [controller, at] of needed) {
 		if (available === undefined || available.includes(controller)) continue;
-		throw new CortenError("unsupported", `cannot limit what cgroup controller "${controller}" limits: this machine does not have it`, { at });
+		throw new CortenError("unsupported", `cannot limit what cgroup controller "${controller}" limits: this machine does not have it`, {
+			at,
+		});
 	}
 	makeCgroup(steps, folder);
 	// From the root down each folder must hand its controllers on. One write each: a controller that is missing spoils a whole write.

@@ -2,10 +2,10 @@
 
 import type { HostFacts } from "../linux/host.ts";
 import type { Linux } from "../spec/runtime.ts";
-import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
-import { addCgroup2 } from "./cgroup2.ts";
 import { type CgroupFolder, cgroupsOf, unified } from "./cgroup-paths.ts";
 import { makeCgroup, openCgroup } from "./cgroup-steps.ts";
+import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
+import { addCgroup2 } from "./cgroup2.ts";
 import { addDeviceRules } from "./device-cgroup.ts";
 import type { Frame } from "./frame.ts";
 import { cwd } from "./ops.ts";
@@ -28,7 +28,12 @@ export function addCgroups(steps: Steps, linux: Linux, host: HostFacts, frame: F
 	const folders = cgroupsOf(linux, host, frame);
 	const born = folders.find(({ controllers }) => controllers.includes(unified));
 	const make = (to: Steps): void => {
-		if (host.cgroup.version === 1) addCgroups1(to, linux, folders.filter((folder) => folder !== born));
+		if (host.cgroup.version === 1)
+			addCgroups1(
+				to,
+				linux,
+				folders.filter((folder) => folder !== born),
+			);
 		if (born === undefined) return;
 		if (host.cgroup.version === 2) addCgroup2(to, linux, born, host.cgroup.controllers);
 		else makeCgroup(to, born);

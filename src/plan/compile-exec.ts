@@ -23,7 +23,7 @@ export type CompileExecInput = {
 	readonly seccomp?: Seccomp;
 	/** The container's own namespaces: those that its config.json names. */
 	readonly namespaces: readonly NamespaceType[];
-	/** The container's cgroups, see `cgroupFolders`. */
+	/** The folders of the container's cgroups, see `resolveCgroups`. */
 	readonly cgroups: readonly string[];
 	readonly frame: Pick<
 		Frame,
@@ -57,7 +57,8 @@ export function compileExec(input: CompileExecInput): Plan {
 	);
 	const output = openOutput(steps, frame, frame.logFile ?? "/dev/null", process.terminal);
 	let cgroup = cwd;
-	const unified = host.cgroup.version === 2 ? cgroups[0] : undefined;
+	const beside = host.cgroup.version === 1 ? host.cgroup.unified : host.cgroup.mountPoint;
+	const unified = beside === undefined ? undefined : cgroups.find((path) => path.startsWith(`${beside}/`));
 	if (unified !== undefined) {
 		cgroup = takeSlot(steps);
 		add(steps, "openat", { out: cgroup, dir: cwd, path: unified, flags: O_RDONLY | O_DIRECTORY, mode: 0 }, `open cgroup "${unified}"`);
@@ -72,7 +73,10 @@ export function compileExec(input: CompileExecInput): Plan {
 	add(steps, "prctl", { option: PR_SET_DUMPABLE, arg2: 0, arg3: 0 }, "hide the new process's memory");
 	add(steps, "setsid", {}, "make a session");
 	addOomScore(steps, process);
-	if (host.cgroup.version === 1) joinCgroups1(steps, cgroups);
+	joinCgroups1(
+		steps,
+		cgroups.filter((path) => path !== unified),
+	);
 	// All at once: setns of a pidfd joins every namespace or none.
 	add(steps, "setns", { slot: container, flags: flags & ~CLONE_NEWPID }, "join the container's namespaces");
 	// setns leads to the root of the mount namespace. Where the container was started in a chroot that is the host's root, not the container's.

@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { minimalHost } from "../linux/host.fixture.ts";
 import type { CapabilitySets, Config } from "../spec/runtime.ts";
 import { defaultSeccomp } from "../spec/seccomp-default.ts";
+import { resolveCgroups } from "./cgroup-paths.ts";
 import { type CompileInput, compile } from "./compile.ts";
 import { compileExec } from "./compile-exec.ts";
 import { decodePlan } from "./decode.ts";
@@ -31,6 +32,41 @@ const resources: NonNullable<Config["linux"]["resources"]> = {
 	cpu: { shares: 1024n, quota: 50000n, period: 100000n, cpus: "0", mems: "0" },
 	pids: { limit: 2048n },
 };
+const everyLimit: NonNullable<Config["linux"]["resources"]> = {
+	memory: { limit: -1n, kernel: 1n, kernelTCP: 1n },
+	cpu: { quota: -1n, burst: 10000n, idle: 1n, shares: 512n },
+	pids: { limit: 0n },
+	blockIO: {
+		weight: 500,
+		weightDevice: [{ major: 8, minor: 0, weight: 300 }],
+		throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1048576n }],
+		throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 2097152n }],
+		throttleReadIOPSDevice: [{ major: 8, minor: 0, rate: 100n }],
+		throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 200n }],
+	},
+	hugepageLimits: [{ pageSize: "2MB", limit: 4194304n }],
+	rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 10000 } },
+};
+/** What v2 has no file for. */
+const onlyIn1: NonNullable<Config["linux"]["resources"]> = {
+	memory: { swappiness: 10n, disableOOMKiller: true, useHierarchy: true },
+	cpu: { realtimeRuntime: 9000n, realtimePeriod: 1000000n },
+	blockIO: { leafWeight: 100, weightDevice: [{ major: 8, minor: 0, leafWeight: 10 }] },
+	network: { classID: 1048577, priorities: [{ name: "eth0", priority: 500 }] },
+};
+const fullHost: CompileInput["host"] = {
+	...hybridHost,
+	cgroup: {
+		version: 1,
+		unified: "/sys/fs/cgroup/unified",
+		hierarchies: ["cpu", "cpuset", "memory", "devices", "pids", "blkio", "hugetlb", "net_cls,net_prio", "rdma"].map((name) => ({
+			mountPoint: `/sys/fs/cgroup/${name}`,
+			controllers: name.split(","),
+		})),
+	},
+};
+const everywhere = (cgroup: CompileInput["host"]["cgroup"], path: string) =>
+	resolveCgroups({ ...minimalConfig.linux, cgroupsPath: path }, cgroup, { id: "c1", join: "all" });
 const allNamespaces = (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const).map((type) => ({ type }));
 const cgroupMount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev"] };
 const sets = (names: string[], ambient: string[] = []): CapabilitySets => ({
@@ -74,6 +110,13 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	"cgroup-v1": { host: hybridHost },
 	"resources-v1": { ...linux({ resources }), host: hybridHost },
 	"resources-v2": linux({ resources }),
+	"resources-every-v1": { ...linux({ resources: everyLimit }), host: fullHost },
+	"resources-every-v2": linux({ resources: everyLimit }),
+	"resources-only-v1": { ...linux({ resources: onlyIn1 }), host: fullHost },
+	"cgroup-hybrid-all": { host: fullHost, ...frame({ cgroups: everywhere(fullHost.cgroup, "/pods/c1") }) },
+	"cgroup-none": frame({ cgroups: [], rootless: true }),
+	"cgroup-scope-v2": frame({ scope: { fd: 9 } }),
+	"cgroup-scope-v1": { host: hybridHost, ...frame({ scope: { fd: 9 } }) },
 	"resources-unified": linux({ cgroupsPath: "/a/b", resources: { unified: { "memory.high": "1048576", "io.max": "8:0 rbps=1" } } }),
 	"rootfs-folder": { rootfs: { kind: "folder", path: "/srv/root" } },
 	"rootfs-loop": { host: { ...minimalHost, kernel: [6, 1], erofsFromFile: false } },
@@ -197,6 +240,25 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 	"invalid-spec /linux/sysctl/net~1..~1kernel~1panic": linux({ namespaces: allNamespaces, sysctl: { "net/../kernel/panic": "1" } }),
 	"invalid-spec /linux/cgroupsPath": linux({ cgroupsPath: "/a/../../b" }),
 	"unsupported /linux/cgroupsPath": linux({ cgroupsPath: "system.slice:corten:c1" }),
+	"unsupported /linux/resources/memory/swappiness": linux({ resources: { memory: { swappiness: 1n } } }),
+	"unsupported /linux/resources/network/classID": linux({ resources: { network: { classID: 1 } } }),
+	"unsupported /linux/resources/hugepageLimits/0": {
+		...linux({ resources: { hugepageLimits: [{ pageSize: "2MB", limit: 0n }] } }),
+		host: hybridHost,
+	},
+	"unsupported /linux/resources/blockIO/weight": {
+		...linux({ resources: { blockIO: { weight: 10 } } }),
+		host: { ...minimalHost, cgroup: { version: 2, mountPoint: "/sys/fs/cgroup", controllers: ["memory"] } },
+	},
+	"permission-denied /linux/resources/pids/limit": {
+		...linux({ resources: { pids: { limit: 1n } } }),
+		host: hybridHost,
+		...frame({ cgroups: [], rootless: true }),
+	},
+	"invalid-spec /linux/resources/memory/swappiness": { ...linux({ resources: { memory: { swappiness: 101n } } }), host: hybridHost },
+	"invalid-spec /linux/resources/memory/swap": linux({ resources: { memory: { limit: 2n, swap: 1n } } }),
+	"invalid-spec /linux/resources/hugepageLimits/0/pageSize": linux({ resources: { hugepageLimits: [{ pageSize: "../x", limit: 0n }] } }),
+	"invalid-spec /linux/resources/unified": linux({ resources: { unified: { "../x.y": "1" } } }),
 	"unsupported /linux/resources/unified": { ...linux({ resources: { unified: { "memory.high": "1" } } }), host: hybridHost },
 	"invalid-spec /linux/rootfsPropagation": linux({ rootfsPropagation: "sideways" }),
 	"invalid-spec /mounts/0/destination": mount({ destination: "data", source: "/srv", options: ["bind"] }),

@@ -12,7 +12,7 @@ import type { Frame } from "./frame.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks } from "./hooks.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
-import { cwd, type Plan } from "./ops.ts";
+import type { Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
 import { addPayload } from "./payload.ts";
 import { addOomScore, connect, openOutput } from "./process.ts";

@@ -30,7 +30,12 @@ export function addDeviceRules(
 		return;
 	}
 	for (const { path, controllers } of folders) {
-		if (controllers.includes("devices")) writeSettings(steps, path, rules.map((rule) => ({ ...line(rule), flags })));
+		if (controllers.includes("devices"))
+			writeSettings(
+				steps,
+				path,
+				rules.map((rule) => ({ ...line(rule), flags })),
+			);
 	}
 }
 

@@ -41,7 +41,8 @@ export function deviceRules(given: NonNullable<Resources["devices"]>): DeviceRul
 		keys.push(key);
 	};
 	// What no rule allows is denied, also when the document does not begin by saying so.
-	if ((given[0]?.type ?? "a") !== "a" || given.length === 0) append({ allow: false, type: "a", major: undefined, minor: undefined, access: "rwm" });
+	if ((given[0]?.type ?? "a") !== "a" || given.length === 0)
+		append({ allow: false, type: "a", major: undefined, minor: undefined, access: "rwm" });
 	for (const [index, { allow, type, major, minor, access }] of given.entries()) {
 		const at = `/linux/resources/devices/${index}`;
 		const letters = access ?? "rwm";

@@ -22,7 +22,6 @@ export const hybridHost: HostFacts = {
 			{ mountPoint: "/sys/fs/cgroup/systemd", controllers: ["name=systemd"] },
 		],
 	},
-	cpuset: { cpus: "0-1", mems: "0" },
 };
 
 /** `true` as root without capabilities, in new mount and pid namespaces. */

@@ -127,6 +127,8 @@ export const opTable = {
 	pidfile: { dir: "slot", path: "str", plain: "u64" },
 	/** Lets the new process exec, and learns whether it could. */
 	go: {},
+	/** Tells the new process's pid ("PID\n") to whoever is behind `fd`, and waits for one byte: it has been put where it belongs. */
+	introduce: { fd: "u64" },
 	/** Lets the new process go on after a sync that is not the last one. */
 	resume: {},
 	/** Lets the new process go on to its gate, and waits until it no longer needs this one. */

@@ -2,7 +2,7 @@
 // property deletes its line here.
 
 import { CortenError } from "../base/errors.ts";
-import type { Config, IdMapping, Process, Resources } from "../spec/runtime.ts";
+import type { Config, IdMapping, Process } from "../spec/runtime.ts";
 
 /** A JSON pointer, and whether something is asked for there. An empty text, list or object asks for nothing. */
 type Check<T> = readonly [at: string, asked: (section: T) => unknown];
@@ -24,23 +24,6 @@ const processChecks: readonly Check<Process>[] = [
 	["/process/ioPriority", (process) => process.ioPriority],
 	["/process/scheduler", (process) => process.scheduler],
 	["/process/execCPUAffinity", (process) => some(process.execCPUAffinity)],
-];
-
-const resourceChecks: readonly Check<Resources>[] = [
-	["memory/kernel", ({ memory }) => memory?.kernel !== undefined],
-	["memory/kernelTCP", ({ memory }) => memory?.kernelTCP !== undefined],
-	["memory/swappiness", ({ memory }) => memory?.swappiness !== undefined],
-	["memory/disableOOMKiller", ({ memory }) => memory?.disableOOMKiller],
-	["memory/useHierarchy", ({ memory }) => memory?.useHierarchy !== undefined],
-	["memory/checkBeforeUpdate", ({ memory }) => memory?.checkBeforeUpdate],
-	["cpu/burst", ({ cpu }) => cpu?.burst !== undefined],
-	["cpu/realtimeRuntime", ({ cpu }) => cpu?.realtimeRuntime !== undefined],
-	["cpu/realtimePeriod", ({ cpu }) => cpu?.realtimePeriod !== undefined],
-	["cpu/idle", ({ cpu }) => cpu?.idle !== undefined],
-	["blockIO", ({ blockIO }) => some(blockIO)],
-	["hugepageLimits", ({ hugepageLimits }) => some(hugepageLimits)],
-	["network", ({ network }) => some(network)],
-	["rdma", ({ rdma }) => some(rdma)],
 ];
 
 const linuxChecks: readonly Check<Config["linux"]>[] = [
@@ -72,16 +55,10 @@ export function refuseUnsupported(config: Config): void {
 	const asked = askedOf(processChecks, config.process);
 	for (const [index, mount] of config.mounts.entries()) if (mapped(mount)) asked.push(`/mounts/${index}/uidMappings`);
 	asked.push(...askedOf(linuxChecks, config.linux));
-	if (config.linux.resources !== undefined) asked.push(...askedOf(resourceChecks, config.linux.resources, "/linux/resources/"));
 	refuse(asked);
 }
 
 /** The same for the process of an exec. @throws `unsupported` */
 export function refuseUnsupportedProcess(process: Process): void {
 	refuse(askedOf(processChecks, process));
-}
-
-/** The same for an update of a container's resources; pointers are those of config.json. @throws `unsupported` */
-export function refuseUnsupportedResources(resources: Resources): void {
-	refuse(askedOf(resourceChecks, resources, "/linux/resources/"));
 }

@@ -2,10 +2,11 @@
 // removes them itself. @see Documentation/admin-guide/cgroup-v2.rst, cgroup.kill
 
 import { CortenError, isError } from "../base/errors.ts";
-import { AT_FDCWD, Fd, listFolder, O_CLOEXEC, O_WRONLY, readTextIfPresent } from "../linux/file.ts";
+import { AT_FDCWD, Fd, O_CLOEXEC, O_WRONLY } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
-import { statPath } from "../linux/stat.ts";
 import { nr } from "../linux/syscalls.ts";
+import { freeze, thaw } from "./freezer.ts";
+import { allMembersOf, childrenOf, membersOf } from "./members.ts";
 import { openProcess, sendSignal, waitReadable } from "./process.ts";
 
 const SIGKILL = 9;
@@ -20,10 +21,11 @@ const ENOENT = -2;
 export function removeCgroups(folders: readonly string[], timeoutMs = 5000): void {
 	const deadline = performance.now() + timeoutMs;
 	for (const folder of folders) {
-		for (;;) {
+		for (let round = 0; ; round++) {
 			const result = removeFolders(folder);
 			if (result === 0 || result === ENOENT) break;
 			if (result !== EBUSY || performance.now() > deadline) check(result, `cannot remove cgroup "${folder}"`);
+			if (round === 0) thawAll(folders); // v1's freezer holds also who is killed
 			killTree(folder, deadline);
 			// A zombie nobody has reaped yet keeps its cgroup busy without being listed: its parent gets a moment.
 			Bun.sleepSync(1);
@@ -37,6 +39,14 @@ function removeFolders(folder: string): number {
 	if (result !== EBUSY) return result;
 	for (const child of childrenOf(folder)) removeFolders(child);
 	return syscall(nr.unlinkat, AT_FDCWD, cString(folder), 0x200);
+}
+
+function thawAll(folders: readonly string[]): void {
+	try {
+		thaw(folders);
+	} catch (error) {
+		if (!isError(error)) throw error; // it is being removed
+	}
 }
 
 function killTree(folder: string, deadline: number): void {
@@ -53,22 +63,6 @@ function killTree(folder: string, deadline: number): void {
 	}
 }
 
-function childrenOf(folder: string): string[] {
-	return listFolder(folder)
-		.map((name) => `${folder}/${name}`)
-		.filter((path) => statPath(path, false)?.kind === "dir");
-}
-
-/** None for a folder of a threaded v2 subtree, which may not be asked (EOPNOTSUPP); {@link killAtOnce} reaches those. */
-function membersOf(folder: string): number[] {
-	try {
-		return (readTextIfPresent(`${folder}/cgroup.procs`) ?? "").split("\n").filter(Boolean).map(Number);
-	} catch (error) {
-		if (isError(error, "system")) return [];
-		throw error;
-	}
-}
-
 /** Ends all processes of a cgroup v2 folder, also those forked meanwhile. @returns false before Linux 5.14 and on cgroup v1 */
 function killAtOnce(folder: string): boolean {
 	const opened = syscall(nr.openat, AT_FDCWD, cString(`${folder}/cgroup.kill`), O_WRONLY | O_CLOEXEC, 0);
@@ -77,18 +71,30 @@ function killAtOnce(folder: string): boolean {
 	return syscall(nr.write, fd.number, new Uint8Array([49]), 1) === 1;
 }
 
-/** Sends a signal to every process in these cgroup folders and below; a process is told once. */
+/**
+ * Sends a signal to every process in these cgroup folders and below; a process is told once. To end them all they are stopped first where
+ * the kernel cannot do it at once, so that none is made while others end.
+ */
 export function signalCgroups(folders: readonly string[], signal: number): void {
-	const told = new Set<number>();
-	for (const folder of folders) signalTree(folder, signal, told);
+	if (signal === SIGKILL && folders.some(killAtOnce)) {
+		thaw(folders); // v1's freezer holds also who is being killed
+		return;
+	}
+	const stopped = signal === SIGKILL && tryFreeze(folders);
+	for (const pid of allMembersOf(folders)) {
+		using opened = openProcess(pid);
+		// The pid may have changed hands between reading and opening; a pidfd's process that is still a member is the one meant.
+		if (opened !== undefined && allMembersOf(folders).includes(pid)) sendSignal(opened, signal);
+	}
+	if (stopped) thaw(folders);
 }
 
-function signalTree(folder: string, signal: number, told: Set<number>): void {
-	for (const pid of membersOf(folder)) {
-		if (told.has(pid)) continue;
-		told.add(pid);
-		using opened = openProcess(pid);
-		if (opened !== undefined && membersOf(folder).includes(pid)) sendSignal(opened, signal);
+function tryFreeze(folders: readonly string[]): boolean {
+	try {
+		freeze(folders, 500);
+		return true;
+	} catch (error) {
+		if (isError(error)) return false; // without: who is made meanwhile is met by the next round
+		throw error;
 	}
-	for (const child of childrenOf(folder)) signalTree(child, signal, told);
 }

@@ -4,8 +4,9 @@
 import { createContext } from "../../src/commands/global.ts";
 import { startLaps } from "../../src/commands/laps.ts";
 import { parseOptions } from "../../src/commands/options.ts";
-import { command, obtainImage, readHostFactsFor, start } from "../../src/commands/run.ts";
+import { command, obtainImage, start } from "../../src/commands/run.ts";
 import { decodeRunRequest } from "../../src/commands/run-request.ts";
+import { readHostFacts } from "../../src/linux/host.ts";
 
 const [root = "", runroot = "", facts = "{}", ...args] = process.argv.slice(2);
 const context = createContext({ root, runroot, "log-level": undefined, "log-format": undefined, version: false }, () => undefined);
@@ -14,5 +15,5 @@ if (line.kind === "help") throw new Error("no options");
 const request = decodeRunRequest(line.options);
 const [reference = "", ...words] = line.operands;
 using held = await obtainImage(context, reference, request);
-const host = { ...readHostFactsFor(request), ...(JSON.parse(facts) as object) };
+const host = { ...readHostFacts(), ...(JSON.parse(facts) as object) };
 await start(context, { request, host, reference, image: held.image, words }, startLaps(context));

@@ -5,6 +5,7 @@ import { becomeLaunch } from "../../launch/spawn.ts";
 import { readHostFacts } from "../../linux/host.ts";
 import { compileExec } from "../../plan/compile-exec.ts";
 import { encodePlan } from "../../plan/encode.ts";
+import { cgroupsOfExec } from "../cgroups.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
 import { pausedExec, stoppedExec } from "../errors.ts";
@@ -40,12 +41,15 @@ export const command = defineRuntimeCommand({
 		checkTerminal(process_.terminal, options);
 		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
 		const preserved = countPreserved(options["preserve-fds"], process.env);
+		const host = readHostFacts();
 		const plan = compileExec({
 			...target,
 			process: process_,
 			...(config.linux.seccomp !== undefined && { seccomp: config.linux.seccomp }),
 			namespaces: config.linux.namespaces.map(({ type }) => type),
-			cgroups: container.record.cgroups.map((folder) => below(folder, options.cgroup)),
+			cgroups: (options.cgroup === undefined ? cgroupsOfExec(container.record.cgroups, host, target.pid) : container.record.cgroups).map(
+				(folder) => below(folder, options.cgroup),
+			),
 			frame: {
 				watch: options.detach ? "leave" : "supervise",
 				output: "inherit",
@@ -55,7 +59,7 @@ export const command = defineRuntimeCommand({
 				...(pidFile !== undefined && { pidFile: absolute(pidFile) }),
 				...(pidfdSocket !== undefined && { pidfdSocket: absolute(pidfdSocket) }),
 			},
-			host: readHostFacts(),
+			host,
 		});
 		const log = openLog(context.log);
 		preserveFds(preserved);
