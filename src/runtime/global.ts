@@ -36,7 +36,10 @@ export function logOf(options: RuntimeGlobals): RuntimeLog {
 export function createRuntimeContext(options: RuntimeGlobals, log: RuntimeLog): RuntimeContext {
 	return {
 		root: options.root === undefined ? defaultRoot() : absolutePath("--root", options.root),
-		rootless: options.rootless === "true" || (options.rootless !== "false" && withoutRights()),
+		// Asked for late, if at all: it may read a file.
+		get rootless() {
+			return options.rootless === "true" || (options.rootless !== "false" && withoutRights());
+		},
 		systemdCgroup: options["systemd-cgroup"],
 		criu: options.criu ?? "criu",
 		log,

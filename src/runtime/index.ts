@@ -17,6 +17,9 @@ export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeComma
 	delete: entry(() => import("./commands/delete.ts")),
 	run: entry(() => import("./commands/run.ts")),
 	exec: entry(() => import("./commands/exec.ts")),
+	list: entry(() => import("./commands/list.ts")),
+	spec: entry(() => import("./commands/spec.ts")),
+	features: entry(() => import("./commands/features.ts")),
 	help: entry(() => import("./commands/help.ts")),
 	version: entry(() => import("./commands/version.ts")),
 };

@@ -24,3 +24,14 @@ export const seccompOperators = [
 	"SCMP_CMP_GT",
 	"SCMP_CMP_MASKED_EQ",
 ] as const;
+
+/** The architectures whose system calls a filter can be compiled for. */
+export const seccompArchitectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"] as const;
+
+/** How a filter is loaded. @see seccomp(2) */
+export const seccompFilterFlags = [
+	"SECCOMP_FILTER_FLAG_TSYNC",
+	"SECCOMP_FILTER_FLAG_LOG",
+	"SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+	"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+] as const;
