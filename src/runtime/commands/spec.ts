@@ -18,7 +18,7 @@ export const command = defineRuntimeCommand({
 		"Writes config.json into the bundle's folder: a shell in the root filesystem rootfs, read-only, on a terminal, with few capabilities, its own namespaces and no network. A file that is there already is left alone. With --rootless the container is in a user namespace in which the caller is root, and has the host's network.",
 	],
 	run: (_context, { bundle, rootless }) => {
-		const path = `${absolutePath("--bundle", bundle || ".")}/config.json`;
+		const path = `${absolutePath("--bundle", bundle || process.cwd())}/config.json`;
 		const config = rootless ? rootlessConfig(process.geteuid?.() ?? 0, process.getegid?.() ?? 0) : rootConfig();
 		try {
 			writeFile(path, `${JSON.stringify(config, undefined, "\t")}\n`, 0o666, O_CREAT | O_EXCL);
