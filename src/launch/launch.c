@@ -244,6 +244,7 @@ static long run_op(const struct plan_op *op)
 	}
 	case OP_UNSHARE: return sys(unshare, a[0]);
 	case OP_SETNS: return sys(setns, slot_fd(a[0]), a[1]);
+	case OP_SETNS_ONCE: return setns_once_op(op);
 	case OP_PIDFD_OPEN: return pidfd_open_op(op);
 	case OP_CLONE3: return clone3_op(op);
 	case OP_FORK: return fork_op(op);
@@ -258,7 +259,7 @@ static long run_op(const struct plan_op *op)
 		return sys(prlimit64, self.in_child || self.child < 0 ? 0 : self.child, a[0], limit, 0);
 	}
 	case OP_UMASK: sys(umask, a[0]); return 0;
-	case OP_FCHOWN: return fchown_op(a[0]);
+	case OP_FCHOWN: return fchown_op(a[0], a[1] != 0);
 	case OP_SETGROUPS: return sys(setgroups, (a[0] >> 32) / 4, text_at(a[0]));
 	case OP_SETRESGID: return sys(setresgid, a[0], a[0], a[0]);
 	case OP_SETRESUID: return sys(setresuid, a[0], a[0], a[0]);

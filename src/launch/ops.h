@@ -39,50 +39,51 @@ enum op {
 	OP_CHROOT = 25, /* slot slot */
 	OP_UNSHARE = 26, /* u64 flags */
 	OP_SETNS = 27, /* slot slot, u64 flags */
-	OP_PIDFD_OPEN = 28, /* out out, u64 pid, u64 startTime */
-	OP_CLONE3 = 29, /* u64 flags, slot cgroup, u64 parent */
-	OP_FORK = 30, /* u64 flags, slot cgroup */
-	OP_SETSID = 31,
-	OP_SETHOSTNAME = 32, /* str name */
-	OP_SETDOMAINNAME = 33, /* str name */
-	OP_IFUP = 34, /* str name */
-	OP_KEYCTL = 35,
-	OP_OPENPTY = 36, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 37, /* u64 resource, u64 soft, u64 hard */
-	OP_FCHOWN = 38, /* u64 uid */
-	OP_UMASK = 39, /* u64 mask */
-	OP_SETGROUPS = 40, /* blob groups */
-	OP_SETRESGID = 41, /* u64 gid */
-	OP_SETRESUID = 42, /* u64 uid */
-	OP_PRCTL = 43, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 44, /* u64 keep */
-	OP_CAPSET = 45, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 46, /* blob filter, u64 flags */
-	OP_BPF = 47, /* slot cgroup, blob instructions */
-	OP_CHDIR = 48, /* str path, u64 create */
-	OP_CLOSE_RANGE = 49, /* u64 first */
-	OP_SYNC = 50, /* u64 tied */
-	OP_ACCESS = 51, /* strv candidates */
-	OP_GATE = 52, /* slot socket */
-	OP_EXECVE = 53, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 54, /* str message */
-	OP_WAIT = 55,
-	OP_IDMAP = 56, /* str uids, str gids, u64 deny */
-	OP_NEWIDMAP = 57, /* str program, strv mappings */
-	OP_PIDFILE = 58, /* slot dir, str path, u64 plain */
-	OP_GO = 59,
-	OP_INTRODUCE = 60, /* u64 fd */
-	OP_RESUME = 61,
-	OP_RELEASE = 62,
-	OP_UNLOCK = 63,
-	OP_SENDFD = 64, /* str path, u64 what */
-	OP_HOOK = 65, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 66, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 67, /* slot dir, str path */
-	OP_RMCGROUP = 68, /* slot dir, str path */
-	OP_RMTREE = 69, /* slot dir, str path */
+	OP_SETNS_ONCE = 28, /* slot slot, u64 flags */
+	OP_PIDFD_OPEN = 29, /* out out, u64 pid, u64 startTime */
+	OP_CLONE3 = 30, /* u64 flags, slot cgroup, u64 parent */
+	OP_FORK = 31, /* u64 flags, slot cgroup */
+	OP_SETSID = 32,
+	OP_SETHOSTNAME = 33, /* str name */
+	OP_SETDOMAINNAME = 34, /* str name */
+	OP_IFUP = 35, /* str name */
+	OP_KEYCTL = 36,
+	OP_OPENPTY = 37, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 38, /* u64 resource, u64 soft, u64 hard */
+	OP_FCHOWN = 39, /* u64 uid, u64 everything */
+	OP_UMASK = 40, /* u64 mask */
+	OP_SETGROUPS = 41, /* blob groups */
+	OP_SETRESGID = 42, /* u64 gid */
+	OP_SETRESUID = 43, /* u64 uid */
+	OP_PRCTL = 44, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 45, /* u64 keep */
+	OP_CAPSET = 46, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 47, /* blob filter, u64 flags */
+	OP_BPF = 48, /* slot cgroup, blob instructions */
+	OP_CHDIR = 49, /* str path, u64 create */
+	OP_CLOSE_RANGE = 50, /* u64 first */
+	OP_SYNC = 51, /* u64 tied */
+	OP_ACCESS = 52, /* strv candidates */
+	OP_GATE = 53, /* slot socket */
+	OP_EXECVE = 54, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 55, /* str message */
+	OP_WAIT = 56,
+	OP_IDMAP = 57, /* str uids, str gids, u64 deny */
+	OP_NEWIDMAP = 58, /* str program, strv mappings */
+	OP_PIDFILE = 59, /* slot dir, str path, u64 plain */
+	OP_GO = 60,
+	OP_INTRODUCE = 61, /* u64 fd */
+	OP_RESUME = 62,
+	OP_RELEASE = 63,
+	OP_UNLOCK = 64,
+	OP_SENDFD = 65, /* str path, u64 what */
+	OP_HOOK = 66, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 67, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 68, /* slot dir, str path */
+	OP_RMCGROUP = 69, /* slot dir, str path */
+	OP_RMTREE = 70, /* slot dir, str path */
 };
-#define OP_COUNT 70
+#define OP_COUNT 71
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -122,6 +123,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"s",
 	"u",
 	"su",
+	"su",
 	"ouu",
 	"usu",
 	"us",
@@ -132,7 +134,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"",
 	"suuuu",
 	"uuu",
-	"u",
+	"uu",
 	"u",
 	"b",
 	"u",
@@ -195,6 +197,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"chroot",
 	"unshare",
 	"setns",
+	"setns_once",
 	"pidfd_open",
 	"clone3",
 	"fork",

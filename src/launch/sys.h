@@ -66,6 +66,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #define S_IFMT_ 0170000
 #define S_IFDIR_ 0040000
 #define S_IFCHR_ 0020000
+#define S_IFIFO_ 0010000
 
 struct iovec { void *base; size_t length; };
 struct msghdr { void *name; int name_length; struct iovec *iov; size_t iov_count; void *control; size_t control_length; int flags; };

@@ -93,14 +93,29 @@ long newidmap_op(const struct plan_op *op)
 	return info.status ? -(ENDED_WITH_STATUS + info.status) : 0;
 }
 
+long setns_once_op(const struct plan_op *op)
+{
+	int fd = slot_fd(op->args[0]);
+	if (fd < 0)
+		return 0;
+	long result = sys(setns, fd, op->args[1]);
+	if (result >= 0) {
+		sys(close, fd);
+		self.slots[op->args[0] % SLOT_COUNT] = -1;
+	}
+	return result;
+}
+
 // So that the payload can open its own /dev/stdout again. What belongs to nobody in this user namespace, or cannot be changed, stays.
-long fchown_op(uint64_t uid)
+long fchown_op(uint64_t uid, int everything)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat status;
 		long result = sys(fstat, fd, &status);
 		if (result < 0 || status.st_uid == uid || ((status.st_mode & S_IFMT_) == S_IFCHR_ && status.st_rdev == 0x103 /* the null device */))
 			continue;
+		if (!everything && (status.st_mode & S_IFMT_) != S_IFIFO_)
+			continue; // the caller's own file
 		result = sys(fchown, fd, uid, -1);
 		if (result < 0 && result != -EINVAL && result != -EPERM && result != -EROFS && result != -EOVERFLOW)
 			return result;

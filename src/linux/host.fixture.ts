@@ -11,4 +11,7 @@ export const minimalHost: HostFacts = {
 	erofsFromFile: true,
 	openFiles: { soft: 1024n, hard: 524288n },
 	capabilities: (1n << 41n) - 1n,
+	initialUserNamespace: true,
+	uid: 0,
+	gid: 0,
 };

@@ -2,7 +2,7 @@
 // the same config, recipe, frame and facts give the same plan, byte for byte.
 
 import { CortenError } from "../base/errors.ts";
-import { readText, readTextIfPresent } from "./file.ts";
+import { exists, readLink, readText, readTextIfPresent } from "./file.ts";
 import { check, syscall } from "./libc.ts";
 import { nr } from "./syscalls.ts";
 
@@ -34,11 +34,22 @@ export type HostFacts = {
 	readonly erofsFromFile: boolean;
 	/** RLIMIT_NOFILE of the caller: Bun raises its own soft limit at start, the payload gets the caller's back. */
 	readonly openFiles: { readonly soft: bigint; readonly hard: bigint };
-	/** The effective capabilities of the caller, as bits. */
+	/** The effective capabilities of the caller, as bits, in its user namespace. */
 	readonly capabilities: bigint;
+	/** Whether that is the machine's first one: only there can devices be made, and any limit be raised. */
+	readonly initialUserNamespace: boolean;
+	/** The effective ids of the caller. */
+	readonly uid: number;
+	readonly gid: number;
+	/** newuidmap and newgidmap; looked for only where the caller may not map ids itself. */
+	readonly idmapHelpers?: { readonly uid: string; readonly gid: string };
 };
 
 const PR_CAPBSET_READ = 23;
+/** CAP_SETGID and CAP_SETUID. */
+const mapIds = 3n << 6n;
+/** PROC_USER_INIT_INO: the number never changes. */
+const firstUserNamespace = "user:[4026531837]";
 const RLIMIT_NOFILE = 7;
 /** CAP_CHECKPOINT_RESTORE, the last one since Linux 5.9; counting starts here. */
 const recentCapability = 40;
@@ -49,6 +60,8 @@ const recentCapability = 40;
  */
 export function readHostFacts(): HostFacts {
 	const kernel = readKernelVersion();
+	const capabilities = readCapabilities();
+	const idmapHelpers = (capabilities & mapIds) === mapIds ? undefined : findIdmapHelpers();
 	const cgroup = parseCgroupMounts(readText("/proc/self/mountinfo"));
 	return {
 		kernel,
@@ -57,7 +70,11 @@ export function readHostFacts(): HostFacts {
 		cpus: countCpus(readText("/sys/devices/system/cpu/possible")),
 		erofsFromFile: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 12),
 		openFiles: readOpenFiles(),
-		capabilities: readCapabilities(),
+		capabilities,
+		initialUserNamespace: readLink("/proc/self/ns/user") === firstUserNamespace,
+		uid: syscall(nr.geteuid),
+		gid: syscall(nr.getegid),
+		...(idmapHelpers !== undefined && { idmapHelpers }),
 	};
 }
 
@@ -66,6 +83,18 @@ function readKernelVersion(): readonly [major: number, minor: number] {
 	check(syscall(nr.uname, names), "cannot read the kernel's version");
 	const numbers = new TextDecoder().decode(names.subarray(2 * 65, 3 * 65)).split(".");
 	return [Number.parseInt(numbers[0] ?? "", 10), Number.parseInt(numbers[1] ?? "", 10)];
+}
+
+/** On the caller's PATH, and where administrators' programs are. */
+function findIdmapHelpers(): HostFacts["idmapHelpers"] {
+	const find = (name: string): string | undefined =>
+		`${process.env.PATH ?? ""}:/usr/bin:/bin:/usr/sbin:/sbin`
+			.split(":")
+			.map((folder) => `${folder}/${name}`)
+			.find((path) => path.startsWith("/") && exists(path));
+	const uid = find("newuidmap");
+	const gid = find("newgidmap");
+	return uid === undefined || gid === undefined ? undefined : { uid, gid };
 }
 
 function findLastCapability(): number {

@@ -56,6 +56,8 @@ const x64 = {
 	inotify_add_watch: 254,
 	inotify_init1: 294,
 	uname: 63,
+	geteuid: 107,
+	getegid: 108,
 	getppid: 110,
 	capget: 125,
 	prctl: 157,

@@ -68,6 +68,11 @@ const fullHost: CompileInput["host"] = {
 const everywhere = (cgroup: CompileInput["host"]["cgroup"], path: string) =>
 	resolveCgroups({ ...minimalConfig.linux, cgroupsPath: path }, cgroup, { id: "c1", join: "all" });
 const allNamespaces = (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const).map((type) => ({ type }));
+const userNamespaces = (["mount", "pid", "ipc", "user"] as const).map((type) => ({ type }));
+const range = { containerID: 0, hostID: 100_000, size: 65_536 };
+const mapped = [range];
+const own = [{ containerID: 0, hostID: 1000, size: 1 }];
+const ordinaryUser = { ...minimalHost, capabilities: 0n, uid: 1000, gid: 1000 };
 const cgroupMount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev"] };
 const sets = (names: string[], ambient: string[] = []): CapabilitySets => ({
 	bounding: names,
@@ -83,6 +88,20 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	"namespaces-joined": linux({
 		namespaces: [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }, { type: "network", path: "/run/netns/a" }],
 	}),
+	"namespaces-mount-joined": linux({ namespaces: [{ type: "mount", path: "/run/ns/mnt" }] }),
+	"namespaces-time": linux({
+		namespaces: [{ type: "mount" }, { type: "time" }],
+		timeOffsets: { monotonic: { secs: 86_400n, nanosecs: 5 }, boottime: { secs: -1n, nanosecs: 0 } },
+	}),
+	"user-namespace": linux({ namespaces: userNamespaces, uidMappings: mapped, gidMappings: mapped }),
+	"user-namespace-joined": linux({
+		namespaces: [{ type: "mount" }, { type: "network", path: "/run/ns/net" }, { type: "user", path: "/run/ns/user" }],
+	}),
+	"user-namespace-rootless": { ...linux({ namespaces: userNamespaces, uidMappings: own, gidMappings: own }), host: ordinaryUser },
+	"user-namespace-helpers": {
+		...linux({ namespaces: userNamespaces, uidMappings: [...own, { ...range, containerID: 1 }], gidMappings: mapped }),
+		host: { ...ordinaryUser, idmapHelpers: { uid: "/usr/bin/newuidmap", gid: "/usr/bin/newgidmap" } },
+	},
 	hostname: config({ hostname: "box", domainname: "example", linux: { ...minimalConfig.linux, namespaces: allNamespaces } }),
 	"mount-proc": mount({ destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] }),
 	"mount-dev-tmpfs": mount({
@@ -227,7 +246,23 @@ test("a plan as data has every op with its place", () => {
 });
 
 const refused: Readonly<Record<string, Partial<CompileInput>>> = {
-	"unsupported /linux/namespaces/1": linux({ namespaces: [{ type: "mount" }, { type: "user" }] }),
+	"invalid-spec /linux/uidMappings": linux({ namespaces: [{ type: "mount" }, { type: "user" }] }),
+	"invalid-spec /linux/gidMappings": linux({
+		namespaces: userNamespaces,
+		uidMappings: mapped,
+		gidMappings: [{ ...range, containerID: 1 }],
+	}),
+	"invalid-spec /process/user/gid": {
+		...config({
+			process: { ...minimalConfig.process, user: { uid: 1, gid: 70_000, additionalGids: [] } },
+			linux: { ...minimalConfig.linux, namespaces: userNamespaces, uidMappings: mapped, gidMappings: mapped },
+		}),
+	},
+	"permission-denied /linux/uidMappings": {
+		...linux({ namespaces: userNamespaces, uidMappings: mapped, gidMappings: mapped }),
+		host: { ...minimalHost, capabilities: 0n, uid: 1000, gid: 1000 },
+	},
+	"invalid-spec /linux/timeOffsets/monotonic": linux({ timeOffsets: { monotonic: { secs: 1n, nanosecs: 0 } } }),
 	"unsupported /linux/namespaces": linux({ namespaces: [{ type: "pid" }] }),
 	"invalid-spec /linux/namespaces/1": linux({ namespaces: [{ type: "mount" }, { type: "mount" }] }),
 	"invalid-spec /hostname": config({ hostname: "x" }),

@@ -5,13 +5,15 @@ import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config } from "../spec/runtime.ts";
+import { bindDevices } from "./bound-devices.ts";
 import { addCgroupDevices, addCgroups, addScope, joinCgroups } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
+import { enterGathered, gather, makesDevices } from "./gathering.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks } from "./hooks.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
-import { CLONE_NEWCGROUP, CLONE_NEWPID, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
+import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import type { Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
 import { addPayload } from "./payload.ts";
@@ -20,6 +22,7 @@ import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
 import { add, startSteps } from "./steps.ts";
 import { refuseUnsupported } from "./unsupported.ts";
+import { addMappings, becomeRoot, hostId, userNamespace } from "./userns.ts";
 
 /** All that a container's start depends on. */
 export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
@@ -40,28 +43,45 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	const cgroup = cgroups.slot;
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
-	const { clone, joins, newCgroup } = openNamespaces(steps, config);
-	joinNamespaces(steps, joins, CLONE_NEWPID); // holds for children, not for the caller itself
+	const user = userNamespace(config, host);
+	const { clone, late, joins, timeOffsets, mount } = openNamespaces(steps, config);
+	if (user?.passing === true) {
+		add(steps, "fork", { flags: 0, cgroup }, "make a process with the caller's privilege", "/linux/namespaces");
+		addOomScore(steps, process);
+		if (cgroups.later === undefined) joinCgroups(steps, cgroups);
+		const owner = hostId(user.uids, process.user.uid);
+		if (owner !== undefined) add(steps, "fchown", { uid: owner, everything: 0 }, "hand over the standard descriptors");
+		if (user.gathered) gather(steps, { config, rootfs, frame, host, mounts, user });
+		addTimeNamespace(steps, timeOffsets, false);
+		joinInPassing(steps, joins);
+	} else joinNamespaces(steps, joins, (type) => type === "pid"); // holds for children, not for the caller itself
 	const fork = steps.ops.length;
 	add(steps, "clone3", { flags: clone, cgroup, parent: 0 }, "make the new process", "/linux/namespaces");
 
 	// The new process, still on the host's root filesystem.
 	add(steps, "setsid", {}, "make a session");
-	addOomScore(steps, process);
-	joinCgroups(steps, cgroups);
-	// After the cgroups are joined, or the namespace's root would be the caller's cgroup.
-	if (newCgroup) add(steps, "unshare", { flags: CLONE_NEWCGROUP }, "make a cgroup namespace", "/linux/namespaces");
-	joinNamespaces(steps, joins, ~CLONE_NEWPID);
+	if (user?.passing !== true) addOomScore(steps, process);
+	if (user?.passing !== true || cgroups.later !== undefined) joinCgroups(steps, cgroups);
+	becomeRoot(steps, user);
+	// After the cgroups are joined, or a cgroup namespace's root would be the caller's cgroup.
+	if (late !== 0)
+		add(steps, "unshare", { flags: late }, late === CLONE_NEWCGROUP ? "make a cgroup namespace" : "make namespaces", "/linux/namespaces");
+	if (user?.passing !== true) {
+		addTimeNamespace(steps, timeOffsets, true);
+		joinNamespaces(steps, joins, (type) => type !== "pid");
+	}
 	setUpNamespaces(steps, config);
 	if (frame.callersKeyring !== true) add(steps, "keyctl", {}, "make a session keyring");
 
 	// The root filesystem. First no mount made here may reach the host.
-	const opened = openSharedBinds(steps, mounts, frame);
+	const gathered = user?.gathered === true;
+	const opened = gathered ? new Map<number, number>() : openSharedBinds(steps, mounts, frame);
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
 	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
-	const root = addRootfs(steps, rootfs, frame, host, mounts);
-	addMounts(steps, { ...root, mounts, config, host, frame, opened });
-	addDevices(steps, config, mounts, root.root);
+	const root = gathered ? enterGathered(steps) : addRootfs(steps, rootfs, frame, host, mounts, mount);
+	addMounts(steps, { ...root, mounts, config, host, frame, opened, gathered });
+	if (user === undefined && host.initialUserNamespace) addDevices(steps, config, mounts, root.root);
+	else bindDevices(steps, config, mounts, root, gathered && makesDevices(host));
 	connect(steps, process, frame, output, root.root, true);
 	addSysctls(steps, config);
 	addPaths(steps, config, root);
@@ -72,6 +92,11 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		// Only now: the kernel does not pivot to a shared root.
 		const args = { slot: root.root, flags: propagation.recursive ? flag.AT_RECURSIVE : 0, set: 0, clear: 0, propagation: propagation.bit };
 		add(steps, "mount_setattr", args, `make the root filesystem "${linux.rootfsPropagation}"`, "/linux/rootfsPropagation");
+	}
+
+	if (!process.terminal && (process.user.uid !== 0 || user !== undefined)) {
+		const everything = frame.watch === undefined ? 0 : 1;
+		add(steps, "fchown", { uid: process.user.uid, everything }, "hand over the standard descriptors");
 	}
 
 	// The payload.
@@ -95,6 +120,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		at: "/linux/namespaces",
 	};
 	addScope(steps, cgroups, frame);
+	addMappings(steps, user);
 	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
 	addCgroupDevices(steps, linux, host, frame, cgroups);

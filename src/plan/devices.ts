@@ -27,12 +27,50 @@ const links: readonly (readonly [name: string, target: string])[] = [
 	["ptmx", "pts/ptmx"],
 ];
 
-const typeBits = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
+/** The kernel's bits of a device's type. */
+export const typeBits = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** The kernel's 64-bit dev_t as mknod takes it. */
 export function deviceNumber(major: number, minor: number): number {
 	return (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
+}
+
+/** A device of the container, the specification's own or one of config.json's. */
+export type DeviceNode = {
+	readonly path: string;
+	readonly type: Device["type"];
+	readonly number: number;
+	/** Permission bits. */
+	readonly mode: number;
+	readonly uid: number;
+	readonly gid: number;
+	readonly at: string;
+};
+
+/** All devices, those of config.json instead of the default ones of the same path. @throws `invalid-spec` for one without a number */
+export function devicesOf(config: Config): readonly DeviceNode[] {
+	const nodes: DeviceNode[] = [];
+	for (const [name, major, minor] of defaults) {
+		const path = `/dev/${name}`;
+		if (config.linux.devices.some((device) => device.path === path)) continue;
+		nodes.push({ path, type: "c", number: deviceNumber(major, minor), mode: 0o666, uid: 0, gid: 0, at: "" });
+	}
+	for (const [index, { path, type, major, minor, fileMode, uid, gid }] of config.linux.devices.entries()) {
+		const at = `/linux/devices/${index}`;
+		if (type !== "p" && (major === undefined || minor === undefined)) {
+			throw new CortenError("invalid-spec", `cannot make device "${path}": it has no number`, { at });
+		}
+		const mode = (fileMode ?? 0o666) & 0o7777;
+		nodes.push({ path, type, number: deviceNumber(major ?? 0, minor ?? 0), mode, uid: uid ?? 0, gid: gid ?? 0, at });
+	}
+	return nodes;
+}
+
+/** Links below /dev. @param dev the slot of /dev */
+export function addDeviceLinks(steps: Steps, dev: number): void {
+	for (const [name, target] of links)
+		add(steps, "symlinkat", { target, dir: dev, path: name }, `make link "/dev/${name}"`, "", opFlags.presentOk);
 }
 
 /** Makes the devices; with the host's own /dev as a bind there is nothing to make. */
@@ -62,8 +100,7 @@ export function addDevices(steps: Steps, config: Config, mounts: readonly Parsed
 		);
 	}
 	for (const [index, device] of given.entries()) addDevice(steps, device, `/linux/devices/${index}`, root, dev, flags);
-	for (const [name, target] of links)
-		add(steps, "symlinkat", { target, dir: dev, path: name }, `make link "/dev/${name}"`, "", opFlags.presentOk);
+	addDeviceLinks(steps, dev);
 	freeSlot(steps, dev);
 }
 

@@ -21,10 +21,19 @@ export type MountContext = {
 	readonly frame: Pick<Frame, "folder" | "files" | "bundle">;
 	/** Slots of binds that were opened before the mounts of the host were made slaves. @see openSharedBinds */
 	readonly opened: ReadonlyMap<number, number>;
+	/** Whether the sources of binds are on the stage already. @see gathering.ts */
+	readonly gathered: boolean;
 };
 
 /** openat2's create. */
 export const createFolder = 1;
+/** openat2's create. */
+export const createFile = 2;
+/** openat2's create: as the thing in this slot is. */
+export const createLike = (slot: number): number => 256 + slot;
+
+/** Where on the stage the source of the mount with this index is. @see gathering.ts */
+export const gatheredBind = (index: number): string => `b${index}`;
 
 /** The words for its errors. */
 export const nameOf = ({ mount }: ParsedMount): string => `mount "${mount.source ?? mount.type ?? "none"}" at "${mount.destination}"`;
@@ -42,7 +51,13 @@ export function attach(
 ): void {
 	const target = takeSlot(steps);
 	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noLinks ? RESOLVE_NO_SYMLINKS : 0);
-	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create }, `find mount point "${path}"`, `${at}/destination`);
+	add(
+		steps,
+		"openat2",
+		{ out: target, dir, path, flags: O_PATH, resolve, create },
+		`find mount point "${path}"`,
+		at.startsWith("/mounts/") ? `${at}/destination` : at,
+	);
 	add(steps, "move_mount", { from, to: target }, what, at);
 	freeSlot(steps, target);
 }

@@ -7,12 +7,9 @@ import * as flag from "../linux/mount-flags.ts";
 import type { Config, Mount } from "../spec/runtime.ts";
 import { addCgroupMount } from "./cgroup-mount.ts";
 import { stagedSource } from "./mount-points.ts";
-import { attach, createFolder, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
+import { attach, createFolder, createLike, gatheredBind, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
-
-/** openat2's create: as the thing in this slot is. */
-const createLike = (slot: number): number => 256 + slot;
 
 function parse(mount: Mount, index: number): ParsedMount {
 	const at = `/mounts/${index}`;
@@ -62,7 +59,7 @@ export function openSharedBinds(steps: Steps, mounts: readonly ParsedMount[], fr
 /** Makes all mounts of config.json. */
 export function addMounts(steps: Steps, context: MountContext): void {
 	for (const [index, parsed] of context.mounts.entries()) {
-		if (parsed.bind) addBind(steps, parsed, context, context.opened.get(index));
+		if (parsed.bind) addBind(steps, parsed, index, context);
 		else if (parsed.mount.type === "cgroup") addCgroupMount(steps, parsed, context);
 		else addFilesystem(steps, parsed, context);
 	}
@@ -117,8 +114,9 @@ function openBind(steps: Steps, parsed: ParsedMount, { frame, stage }: Pick<Moun
 	return tree;
 }
 
-function addBind(steps: Steps, parsed: ParsedMount, context: MountContext, opened: number | undefined): void {
-	const { mount, options, at } = parsed;
+/** A clone of a bind's source with the attributes the mount asks for, not attached anywhere. @returns its slot */
+export function prepareBind(steps: Steps, parsed: ParsedMount, context: Pick<MountContext, "frame" | "stage">, opened?: number): number {
+	const { options, at } = parsed;
 	const tree = opened ?? openBind(steps, parsed, context);
 	const whole = options.propagation === 0 || options.propagationRecursive;
 	const propagation = options.propagation === 0 ? flag.MS_PRIVATE : options.propagation;
@@ -128,6 +126,22 @@ function addBind(steps: Steps, parsed: ParsedMount, context: MountContext, opene
 	};
 	alter(flag.AT_RECURSIVE, options.recursiveAttributes, whole ? propagation : 0);
 	alter(0, options.attributes, whole ? 0 : propagation);
+	return tree;
+}
+
+function addBind(steps: Steps, parsed: ParsedMount, index: number, context: MountContext): void {
+	const { mount, at } = parsed;
+	const tree =
+		context.gathered && stagedSource(parsed, context.frame) === undefined
+			? openGathered(steps, parsed, index, context.stage)
+			: prepareBind(steps, parsed, context, context.opened.get(index));
 	attach(steps, context.root, mount.destination, tree, createLike(tree), mustBePlain(parsed), nameOf(parsed), at);
 	freeSlot(steps, tree);
+}
+
+function openGathered(steps: Steps, parsed: ParsedMount, index: number, stage: number): number {
+	const tree = takeSlot(steps);
+	const flags = flag.OPEN_TREE_CLONE | flag.AT_RECURSIVE;
+	add(steps, "open_tree", { out: tree, dir: stage, path: gatheredBind(index), flags }, `${nameOf(parsed)}`, `${parsed.at}/source`);
+	return tree;
 }

@@ -70,6 +70,8 @@ export const opTable = {
 	// namespaces and processes
 	unshare: { flags: "u64" },
 	setns: { slot: "slot", flags: "u64" },
+	/** As setns, and empties the slot; an empty one has been joined before. */
+	setns_once: { slot: "slot", flags: "u64" },
 	/** Opens a pidfd and checks that the process is the one that started at `startTime` (clock ticks after boot; 0: unchecked). */
 	pidfd_open: { out: "out", pid: "u64", startTime: "u64" },
 	/** The child goes on with the next op, the parent with op `parent`. cgroup: a cgroup v2 folder to be born in, or cwd for none. */
@@ -88,8 +90,8 @@ export const opTable = {
 	// limits and credentials
 	/** Of the new process, on whichever side. */
 	prlimit: { resource: "u64", soft: "u64", hard: "u64" },
-	/** Gives descriptors 0 to 2 to `uid`, where that can be, but for the null device. */
-	fchown: { uid: "u64" },
+	/** Gives descriptors 0 to 2 to `uid`, where that can be, but for the null device. everything: 0 pipes alone. */
+	fchown: { uid: "u64", everything: "u64" },
 	umask: { mask: "u64" },
 	setgroups: { groups: "blob" },
 	setresgid: { gid: "u64" },

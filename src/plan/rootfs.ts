@@ -22,23 +22,18 @@ const maxMountData = 4095;
 /** OVL_MAX_STACK */
 const maxLayers = 500;
 
-/** Mounts the stage and on it the root. The current folder is the stage afterwards. */
-export function addRootfs(steps: Steps, recipe: RootfsRecipe, frame: Frame, host: HostFacts, mounts: readonly ParsedMount[]): Root {
+/** Mounts the stage and on it the root. The current folder is the stage afterwards. @param place whose the mount namespace is */
+export function addRootfs(
+	steps: Steps,
+	recipe: RootfsRecipe,
+	frame: Frame,
+	host: HostFacts,
+	mounts: readonly ParsedMount[],
+	place: "new" | "joined" | "none" | "gathered",
+): Root {
 	const stage = takeSlot(steps);
-	const attributes = flag.MS_NOSUID | flag.MS_NODEV | flag.MS_NOEXEC;
-	add(
-		steps,
-		"mount",
-		{ source: "tmpfs", target: frame.stage, type: "tmpfs", flags: attributes, data: "mode=0700" },
-		`mount "tmpfs" at "${frame.stage}"`,
-	);
-	add(
-		steps,
-		"openat",
-		{ out: stage, dir: cwd, path: frame.stage, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, mode: 0 },
-		`open "${frame.stage}"`,
-	);
-	add(steps, "fchdir", { slot: stage }, `enter "${frame.stage}"`);
+	if (place === "joined") addStageOnRoot(steps, stage);
+	else addStage(steps, stage, frame, place === "gathered" ? "0777" : "0700");
 	folder(steps, stage, "r", 0o755);
 	addMountPoints(steps, stage, mounts, frame);
 	if (recipe.kind === "folder") addFolder(steps, recipe.path, stage);
@@ -52,6 +47,34 @@ export function addRootfs(steps: Steps, recipe: RootfsRecipe, frame: Frame, host
 		"/root",
 	);
 	return { root, stage };
+}
+
+function addStage(steps: Steps, stage: number, frame: Frame, mode: string): void {
+	const attributes = flag.MS_NOSUID | flag.MS_NODEV | flag.MS_NOEXEC;
+	add(
+		steps,
+		"mount",
+		{ source: "tmpfs", target: frame.stage, type: "tmpfs", flags: attributes, data: `mode=${mode}` },
+		`mount "tmpfs" at "${frame.stage}"`,
+	);
+	add(
+		steps,
+		"openat",
+		{ out: stage, dir: cwd, path: frame.stage, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW, mode: 0 },
+		`open "${frame.stage}"`,
+	);
+	add(steps, "fchdir", { slot: stage }, `enter "${frame.stage}"`);
+}
+
+/** In a mount namespace that was joined the stage's folder may not exist. There the stage covers /, which paths from / do not see. */
+function addStageOnRoot(steps: Steps, stage: number): void {
+	const attrs = flag.MOUNT_ATTR_NOSUID | flag.MOUNT_ATTR_NODEV | flag.MOUNT_ATTR_NOEXEC;
+	const top = takeSlot(steps);
+	add(steps, "fsmount", { out: stage, type: "tmpfs", options: ["mode=0700"], attrs }, "mount the stage");
+	add(steps, "openat", { out: top, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "mount the stage");
+	add(steps, "move_mount", { from: stage, to: top }, "mount the stage");
+	add(steps, "fchdir", { slot: stage }, "enter the stage");
+	freeSlot(steps, top);
 }
 
 function folder(steps: Steps, stage: number, name: string, mode: number): void {

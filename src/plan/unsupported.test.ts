@@ -31,8 +31,6 @@ test("empty forms ask for nothing", () => {
 
 test.each([
 	["/mounts/0/uidMappings", { ...minimalConfig, mounts: [{ destination: "/a", uidMappings: mapping, gidMappings: mapping }] }],
-	["/linux/uidMappings", linux({ uidMappings: mapping, gidMappings: mapping })],
-	["/linux/timeOffsets", linux({ timeOffsets: { boottime: { secs: 1n, nanosecs: 0 } } })],
 	["/linux/seccomp/listenerPath", linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } })],
 ] satisfies [string, Config][])("%s is known and refused", (at, config) => {
 	expect(failure(config)).toBe(`unsupported ${at}`);

@@ -27,9 +27,6 @@ const processChecks: readonly Check<Process>[] = [
 ];
 
 const linuxChecks: readonly Check<Config["linux"]>[] = [
-	["/linux/uidMappings", ({ uidMappings }) => some(uidMappings)],
-	["/linux/gidMappings", ({ gidMappings }) => some(gidMappings)],
-	["/linux/timeOffsets", ({ timeOffsets }) => some(timeOffsets)],
 	["/linux/netDevices", ({ netDevices }) => some(netDevices)],
 	["/linux/seccomp/listenerPath", ({ seccomp }) => some(seccomp?.listenerPath)],
 	["/linux/mountLabel", ({ mountLabel }) => some(mountLabel)],
