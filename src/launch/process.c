@@ -237,6 +237,9 @@ long pidfile_op(const struct plan_op *op)
 		put(&t, " "), put_number(&t, start_time((uint64_t)self.child), 1);
 		put(&t, " "), put_number(&t, (uint64_t)now.seconds, 1), put(&t, " "), put_number(&t, (uint64_t)now.nanoseconds, 1), put(&t, "\n");
 	}
+	// Ours is new and written in one call: whoever reads it empty takes it for absent. A caller's may be there, and is read by others.
+	if (!op->args[2])
+		return write_op(slot_fd(op->args[0]), text_at(op->args[1]), buffer, (size_t)(t.at - buffer), O_CREAT | O_EXCL | O_NOFOLLOW);
 	return write_by_rename(slot_fd(op->args[0]), text_at(op->args[1]), buffer, (size_t)(t.at - buffer));
 }
 

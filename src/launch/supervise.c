@@ -345,54 +345,73 @@ long remove_cgroup(int dir, const char *path)
 	return -EBUSY;
 }
 
-// One pass over a folder: files go at once; a folder that is not empty is moved up into `top` under a new name and waits for its own turn.
-// So any depth is removed with two descriptors and no recursion. Returns how many entries it saw, or a negative error.
-static long remove_entries(int top, int folder, uint64_t *moved)
+// ---- rm -r
+
+enum { REMOVE_DEPTH = 6 };
+static uint64_t moved_up;
+
+static long remove_folder(int top, int dir, const char *name, int depth);
+
+// A folder too deep for another descriptor is moved up into `top` under a new name and waits there for its turn, so that a tree of any
+// depth is removed with a few descriptors.
+static long move_up(int top, int folder, const char *name)
 {
-	static char buffer[2][8192];
-	char *list = buffer[top != folder];
-	long seen = 0, result = 0;
+	char above[32];
+	long result;
+	do {
+		struct text t = { above, above + sizeof above };
+		put(&t, ".removed-"), put_number(&t, ++moved_up, 1);
+		result = sys(renameat2, folder, name, top, above, 1 /* RENAME_NOREPLACE */);
+	} while (result == -EEXIST);
+	return result;
+}
+
+static long remove_entry(int top, int folder, const struct dirent_ *entry, int depth)
+{
+	long result = entry->type == 4 /* DT_DIR */ ? -EISDIR : sys(unlinkat, folder, entry->name, 0);
+	if (result == -EISDIR)
+		result = sys(unlinkat, folder, entry->name, AT_REMOVEDIR);
+	if (result == -ENOTEMPTY)
+		result = depth < REMOVE_DEPTH ? remove_folder(top, folder, entry->name, depth) : move_up(top, folder, entry->name);
+	return result == -ENOENT ? 0 : result;
+}
+
+// One pass over a folder. Returns how many entries it saw, or a negative error.
+static long remove_entries(int top, int folder, int depth)
+{
+	static char buffer[REMOVE_DEPTH + 1][4096];
+	char *list = buffer[depth];
+	long seen = 0;
 	sys(lseek, folder, 0, SEEK_SET);
 	for (long n; (n = sys(getdents64, folder, list, sizeof buffer[0])) > 0;)
 		for (long at = 0; at < n; at += ((struct dirent_ *)(list + at))->length) {
-			const char *name = ((struct dirent_ *)(list + at))->name;
-			if (is_dots(name))
+			const struct dirent_ *entry = (struct dirent_ *)(list + at);
+			if (is_dots(entry->name))
 				continue;
 			seen++;
-			result = sys(unlinkat, folder, name, 0);
-			if (result == -EISDIR)
-				result = sys(unlinkat, folder, name, AT_REMOVEDIR);
-			if (result == -ENOTEMPTY && top != folder) {
-				char above[32];
-				do {
-					struct text t = { above, above + sizeof above };
-					put(&t, ".removed-"), put_number(&t, ++*moved, 1);
-					result = sys(renameat2, folder, name, top, above, 1 /* RENAME_NOREPLACE */);
-				} while (result == -EEXIST);
-			} else if (result == -ENOTEMPTY) {
-				long inner = sys(openat, folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-				result = inner;
-				while (inner >= 0 && (result = remove_entries(top, (int)inner, moved)) > 0)
-					;
-				if (inner >= 0)
-					sys(close, inner);
-				if (result >= 0)
-					result = sys(unlinkat, folder, name, AT_REMOVEDIR);
-			}
-			if (result < 0 && result != -ENOENT)
+			long result = remove_entry(top, folder, entry, depth + 1);
+			if (result < 0)
 				return result;
 		}
 	return seen;
 }
 
+// `depth` 0 is the top itself. What a pass has not seen, or has moved up, shows in ENOTEMPTY and is the next pass's.
+static long remove_folder(int top, int dir, const char *name, int depth)
+{
+	long result, seen, folder = sys(openat, dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0)
+		return folder;
+	do {
+		seen = remove_entries(depth ? top : (int)folder, (int)folder, depth);
+		result = seen < 0 ? seen : sys(unlinkat, dir, name, AT_REMOVEDIR);
+	} while (result == -ENOTEMPTY && seen > 0);
+	sys(close, folder);
+	return result;
+}
+
 long remove_tree(int dir, const char *path)
 {
-	uint64_t moved = 0;
-	long result, top = sys(openat, dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (top < 0)
-		return top == -ENOENT ? 0 : top;
-	while ((result = remove_entries((int)top, (int)top, &moved)) > 0)
-		;
-	sys(close, top);
-	return result < 0 ? result : sys(unlinkat, dir, path, AT_REMOVEDIR);
+	long result = remove_folder(-1, dir, path, 0);
+	return result == -ENOENT ? 0 : result;
 }

@@ -125,7 +125,7 @@ export const opTable = {
 	idmap: { uids: "str", gids: "str", deny: "u64" },
 	/** Runs newuidmap or newgidmap, setuid programs of the host, with the new process's number and these mappings. */
 	newidmap: { program: "str", mappings: "strv" },
-	/** Writes "PID STARTTIME SECONDS NANOSECONDS\n" (start time in ticks; the clock's time) of the new process, by temp file and rename. */
+	/** Writes "PID STARTTIME SECONDS NANOSECONDS\n" (start time in ticks; the clock's time) of the new process into a new file; with plain 1 the pid alone, by temp file and rename. */
 	pidfile: { dir: "slot", path: "str", plain: "u64" },
 	/** Lets the new process exec, and learns whether it could. */
 	go: {},
