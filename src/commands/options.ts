@@ -12,6 +12,7 @@ export type CommandLine<T extends OptionTable> =
 	| { readonly kind: "run"; readonly options: Parsed<T>; readonly operands: readonly string[] };
 
 type Value = boolean | string | string[] | undefined;
+type Values = Record<string, Value>;
 type Walk = { readonly args: readonly string[]; next: number };
 
 /**
@@ -26,10 +27,8 @@ export function parseOptions<T extends OptionTable>(
 	args: readonly string[],
 ): CommandLine<T> {
 	const table: OptionTable = command.options;
-	const values = new Map<string, Value>();
-	for (const [long, option] of Object.entries(table)) {
-		values.set(long, option.kind === "flag" ? false : option.kind === "list" ? [] : undefined);
-	}
+	const values: Values = {};
+	for (const long in table) values[long] = table[long]?.kind === "flag" ? false : table[long]?.kind === "list" ? [] : undefined;
 	const operands: string[] = [];
 	const walk: Walk = { args, next: 0 };
 	while (walk.next < args.length) {
@@ -56,11 +55,11 @@ export function parseOptions<T extends OptionTable>(
 			hint: `usage: corten ${name} ${command.usage}`.trimEnd(),
 		});
 	}
-	return { kind: "run", options: Object.fromEntries(values) as unknown as Parsed<T>, operands };
+	return { kind: "run", options: values as Parsed<T>, operands };
 }
 
 /** @returns true for --help */
-function parseLong(name: string, table: OptionTable, values: Map<string, Value>, walk: Walk, arg: string): boolean {
+function parseLong(name: string, table: OptionTable, values: Values, walk: Walk, arg: string): boolean {
 	const equals = arg.indexOf("=");
 	const long = arg.slice(2, equals === -1 ? undefined : equals);
 	const option = Object.hasOwn(table, long) ? table[long] : undefined;
@@ -74,7 +73,7 @@ function parseLong(name: string, table: OptionTable, values: Map<string, Value>,
 }
 
 /** Letters of flags, the last of which may take a value: attached, after `=`, or as the next argument. @returns true for -h */
-function parseCluster(name: string, table: OptionTable, values: Map<string, Value>, walk: Walk, arg: string): boolean {
+function parseCluster(name: string, table: OptionTable, values: Values, walk: Walk, arg: string): boolean {
 	for (let at = 1; at < arg.length; at++) {
 		const letter = arg[at] ?? "";
 		const found = Object.entries(table).find(([, option]) => option.short === letter);
@@ -97,7 +96,7 @@ function parseCluster(name: string, table: OptionTable, values: Map<string, Valu
 /** Stores one option. @param shown as it was typed @param attached its value when that was part of the same argument */
 function accept(
 	name: string,
-	values: Map<string, Value>,
+	values: Values,
 	walk: Walk,
 	long: string,
 	option: OptionSpec,
@@ -108,7 +107,7 @@ function accept(
 		throw new CortenError("unsupported", `cannot use option "${shown}" of "${name}": corten does not do this yet`, { at: shown });
 	}
 	if (option.kind === "flag") {
-		values.set(long, attached === undefined ? true : parseBoolean(shown, attached));
+		values[long] = attached === undefined ? true : parseBoolean(shown, attached);
 		return;
 	}
 	const value = attached ?? walk.args[walk.next++];
@@ -123,9 +122,9 @@ function accept(
 			at: shown,
 		});
 	}
-	const before = values.get(long);
+	const before = values[long];
 	if (Array.isArray(before)) before.push(value);
-	else values.set(long, value);
+	else values[long] = value;
 }
 
 function parseBoolean(shown: string, text: string): boolean {

@@ -2,14 +2,14 @@
 // or signal state of the program. What must happen after a fork is a plan op. Loading costs 0.15 ms; node:fs costs 1 ms, which
 // is why the way of `corten run` uses this file and file.ts and never node:fs.
 
-import { dlopen, type Pointer, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { CortenError } from "../base/errors.ts";
 import { errnoText } from "./errno.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
 	__errno_location: { args: [], returns: "ptr" },
-	// syscall(2) itself: six register arguments, numbers and pointers alike.
-	syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
+	// syscall(2) itself: six register arguments, numbers and pointers alike. i64_fast: a BigInt only where a number cannot hold it.
+	syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: FFIType.i64_fast },
 });
 
 const errnoAddress = libc.__errno_location() as Pointer;
