@@ -117,8 +117,10 @@ long fchown_op(uint64_t uid, int everything);
 // supervise.c
 long supervise(const struct plan_op *op);
 long write_exit_file(int dir, const char *path);
+void reap_child(void);
+
+// remove.c
 long remove_cgroup(int dir, const char *path);
 long remove_tree(int dir, const char *path);
-void reap_child(void);
 
 #endif
