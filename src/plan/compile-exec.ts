@@ -10,9 +10,10 @@ import type { Frame } from "./frame.ts";
 import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
 import { addPayload } from "./payload.ts";
-import { addOomScore, connect, openOutput } from "./process.ts";
+import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { add, startSteps, takeSlot } from "./steps.ts";
 import { refuseUnsupportedProcess } from "./unsupported.ts";
+import { becomeRoot, handOver, type UserNamespace } from "./userns.ts";
 
 /** All that an exec depends on. */
 export type CompileExecInput = {
@@ -23,6 +24,8 @@ export type CompileExecInput = {
 	readonly seccomp?: Seccomp;
 	/** The container's own namespaces: those that its config.json names. */
 	readonly namespaces: readonly NamespaceType[];
+	/** Given when a user namespace is among them and it is not the caller's; deny: setgroups is forbidden there; uids: none where they are not known. */
+	readonly user?: Pick<UserNamespace, "deny" | "uids"> | undefined;
 	/** The folders of the container's cgroups, see `resolveCgroups`. */
 	readonly cgroups: readonly string[];
 	readonly frame: Pick<
@@ -65,20 +68,37 @@ export function compileExec(input: CompileExecInput): Plan {
 	}
 	let flags = 0;
 	for (const type of input.namespaces) flags |= namespaceFlag(type);
-	if ((flags & CLONE_NEWPID) !== 0) add(steps, "setns", { slot: container, flags: CLONE_NEWPID }, "join the container's pid namespace");
+	const hide = (): void => add(steps, "prctl", { option: PR_SET_DUMPABLE, arg2: 0, arg3: 0 }, "hide the new process's memory");
+	const joinCgroups = (): void => {
+		addOomScore(steps, process);
+		joinCgroups1(
+			steps,
+			cgroups.filter((path) => path !== unified),
+		);
+	};
+	// All at once: setns of a pidfd joins every namespace or none.
+	const join = (bits: number): void => {
+		if (bits !== 0) add(steps, "setns", { slot: container, flags: bits }, "join the container's namespaces");
+	};
+	if (input.user !== undefined) {
+		// Into the pid namespace too only a process may go that has joined the user namespace; it does not appear there itself.
+		add(steps, "fork", { flags: 0, cgroup }, "make a process with the caller's privilege");
+		joinCgroups();
+		handOver(steps, input.user, process);
+		join(flags);
+		hide();
+	} else if ((flags & CLONE_NEWPID) !== 0)
+		add(steps, "setns", { slot: container, flags: CLONE_NEWPID }, "join the container's pid namespace");
 	const fork = steps.ops.length;
 	add(steps, "clone3", { flags: 0, cgroup, parent: 0 }, "make the new process");
 
 	// The new process. From here the container's processes can see it; they must not read what it holds (CVE-2016-9962).
-	add(steps, "prctl", { option: PR_SET_DUMPABLE, arg2: 0, arg3: 0 }, "hide the new process's memory");
+	hide();
 	add(steps, "setsid", {}, "make a session");
-	addOomScore(steps, process);
-	joinCgroups1(
-		steps,
-		cgroups.filter((path) => path !== unified),
-	);
-	// All at once: setns of a pidfd joins every namespace or none.
-	add(steps, "setns", { slot: container, flags: flags & ~CLONE_NEWPID }, "join the container's namespaces");
+	if (input.user === undefined) {
+		joinCgroups();
+		join(flags & ~CLONE_NEWPID);
+	} else becomeRoot(steps, { kind: "joined", deny: input.user.deny });
 	// setns leads to the root of the mount namespace. Where the container was started in a chroot that is the host's root, not the container's.
 	add(steps, "chroot", { slot: home }, "enter the container's root filesystem");
 	add(steps, "keyctl", {}, "make a session keyring");
@@ -86,11 +106,14 @@ export function compileExec(input: CompileExecInput): Plan {
 	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");
 	connect(steps, process, frame, output, root, false);
 	const tied = frame.watch !== "leave";
-	addPayload(steps, { process, seccomp: input.seccomp, host, makeFolder: false, preserveFds: frame.preserveFds, tied });
+	const { user } = input;
+	addFchown(steps, process, frame, user !== undefined);
+	addPayload(steps, { process, seccomp: input.seccomp, host, makeFolder: false, preserveFds: frame.preserveFds, tied, user });
 
 	// The parent's side. Nothing is removed at the end: all of it is the container's.
 	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };
 	addWait(steps, output);
+	if (user !== undefined) addLimits(steps, process, host);
 	addGo(steps, { frame, output, terminal: process.terminal });
 	return { ops: steps.ops };
 }

@@ -17,12 +17,12 @@ import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openN
 import type { Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
 import { addPayload } from "./payload.ts";
-import { addOomScore, connect, openOutput } from "./process.ts";
+import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
 import { add, startSteps } from "./steps.ts";
 import { refuseUnsupported } from "./unsupported.ts";
-import { addMappings, becomeRoot, hostId, userNamespace } from "./userns.ts";
+import { addMappings, becomeRoot, handOver, userNamespace } from "./userns.ts";
 
 /** All that a container's start depends on. */
 export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
@@ -49,8 +49,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		add(steps, "fork", { flags: 0, cgroup }, "make a process with the caller's privilege", "/linux/namespaces");
 		addOomScore(steps, process);
 		if (cgroups.later === undefined) joinCgroups(steps, cgroups);
-		const owner = hostId(user.uids, process.user.uid);
-		if (owner !== undefined) add(steps, "fchown", { uid: owner, everything: 0 }, "hand over the standard descriptors");
+		handOver(steps, user, process);
 		if (user.gathered) gather(steps, { config, rootfs, frame, host, mounts, user });
 		addTimeNamespace(steps, timeOffsets, false);
 		joinInPassing(steps, joins);
@@ -94,10 +93,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		add(steps, "mount_setattr", args, `make the root filesystem "${linux.rootfsPropagation}"`, "/linux/rootfsPropagation");
 	}
 
-	if (!process.terminal && (process.user.uid !== 0 || user !== undefined)) {
-		const everything = frame.watch === undefined ? 0 : 1;
-		add(steps, "fchown", { uid: process.user.uid, everything }, "hand over the standard descriptors");
-	}
+	addFchown(steps, process, frame, user !== undefined);
 
 	// The payload.
 	addPayload(steps, {
@@ -106,6 +102,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 		host,
 		makeFolder: true,
 		preserveFds: frame.preserveFds,
+		user,
 		tied: frame.watch === undefined || frame.watch === "supervise",
 		gate,
 		addStarted: () => addHooks(steps, config, frame, "startContainer"),
@@ -124,6 +121,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
 	addCgroupDevices(steps, linux, host, frame, cgroups);
+	if (user !== undefined) addLimits(steps, process, host);
 	addGo(steps, { frame, output, terminal: process.terminal }, () => addHooks(steps, config, frame, "poststart"));
 	addEnd(
 		steps,

@@ -41,8 +41,16 @@ function id(value: number, at: string): number {
  * ids, as both need root; `addReady` (the last sync) after the ids, as changing them clears the parent-death signal; seccomp last of all, so that a profile
  * need allow nothing but what comes after it: execve, and capset where the filter itself needs CAP_SYS_ADMIN to be loaded because
  * no_new_privs is not set.
+ * @param setsGroups false where the kernel forbids it (userns.ts)
  */
-export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp | undefined, host: HostFacts, addReady: () => void): void {
+export function addCredentials(
+	steps: Steps,
+	process: Process,
+	seccomp: Seccomp | undefined,
+	host: HostFacts,
+	addReady: () => void,
+	setsGroups = true,
+): void {
 	const at = "/process/capabilities";
 	const sets = process.capabilities ?? none;
 	const bits = (key: keyof CapabilitySets): bigint => capabilityBits(sets[key], host, `${at}/${key}`);
@@ -51,7 +59,7 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 	// The kernel raises only what is in both other sets. `runc spec` writes more than that, and runc and crun pass over it.
 	const final = { effective: bits("effective"), permitted, inheritable, ambient: bits("ambient") & permitted & inheritable };
 	add(steps, "capbset", { keep }, "drop capabilities from the bounding set", `${at}/bounding`);
-	addIds(steps, process);
+	addIds(steps, process, setsGroups);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };
 	const setCapabilities = (): void => add(steps, "capset", final, "set capabilities", at);
 	const loadFilter = (): void => {
@@ -75,7 +83,7 @@ export function addCredentials(steps: Steps, process: Process, seccomp: Seccomp 
 	setCapabilities();
 }
 
-function addIds(steps: Steps, { user }: Process): void {
+function addIds(steps: Steps, { user }: Process, setsGroups: boolean): void {
 	const uid = id(user.uid, "/process/user/uid");
 	const gid = id(user.gid, "/process/user/gid");
 	if (uid !== 0)
@@ -89,7 +97,7 @@ function addIds(steps: Steps, { user }: Process): void {
 	const list = new Uint8Array(groups.length * 4);
 	const view = new DataView(list.buffer);
 	for (const [index, group] of groups.entries()) view.setUint32(index * 4, group, true);
-	add(steps, "setgroups", { groups: list }, "set supplementary groups", "/process/user/additionalGids");
+	if (setsGroups) add(steps, "setgroups", { groups: list }, "set supplementary groups", "/process/user/additionalGids");
 	add(steps, "setresgid", { gid }, `become group ${gid}`, "/process/user/gid");
 	add(steps, "setresuid", { uid }, `become user ${uid}`, "/process/user/uid");
 }

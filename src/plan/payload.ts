@@ -6,6 +6,7 @@ import type { Process, Seccomp } from "../spec/runtime.ts";
 import { addCredentials } from "./credentials.ts";
 import { addExecve, addLimits, programCandidates } from "./process.ts";
 import { add, type Steps } from "./steps.ts";
+import type { UserNamespace } from "./userns.ts";
 
 /** What files are made with unless config.json says otherwise. */
 const defaultUmask = 0o022;
@@ -21,6 +22,8 @@ export type Payload = {
 	readonly preserveFds: number | undefined;
 	/** Whether it ends with the parent for as long as it lives, or only until the word to start. */
 	readonly tied: boolean;
+	/** In a user namespace: limits are set by the parent, which may raise them, and groups perhaps not at all. */
+	readonly user?: Pick<UserNamespace, "deny"> | undefined;
 	/** The slot of the socket at which it waits once more. */
 	readonly gate?: number | undefined;
 	/** What is still to be done when it is started. */
@@ -34,14 +37,15 @@ export function addPayload(steps: Steps, payload: Payload): void {
 	add(steps, "chdir", { path: cwd, create: payload.makeFolder ? 1 : 0 }, `enter "${cwd}"`, "/process/cwd");
 	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
 	add(steps, "close_range", { first: 3 + (payload.preserveFds ?? 0) }, "mark open files to close");
-	addLimits(steps, process, host);
-	addCredentials(steps, process, seccomp, host, () => {
+	if (payload.user === undefined) addLimits(steps, process, host);
+	const ready = (): void => {
 		const candidates = programCandidates(process);
 		// A start that comes later fails now, not then, when there is nothing to run.
 		if (gate !== undefined) add(steps, "access", { candidates }, `execute "${process.args[0]}"`, "/process/args");
 		add(steps, "sync", { tied: payload.tied ? 1 : 0 }, "wait for the word to start");
 		if (gate !== undefined) add(steps, "gate", { socket: gate }, "wait at the gate");
 		payload.addStarted?.();
-	});
+	};
+	addCredentials(steps, process, seccomp, host, ready, payload.user?.deny !== true);
 	addExecve(steps, process);
 }

@@ -82,6 +82,16 @@ export function connect(
 	add(steps, "dup3", { slot: output.ends[1], fd: 2 }, "connect stderr");
 }
 
+/**
+ * Gives the standard descriptors to the payload's user, so that it can open its own /dev/stdout again: for the runtime's clients as runc
+ * does, all of them; for a person at a shell only pipes, as files are theirs. Root of the first user namespace needs nothing.
+ */
+export function addFchown(steps: Steps, process: Process, frame: Pick<Frame, "watch">, inUserNamespace: boolean): void {
+	const { uid } = process.user;
+	if (process.terminal || (uid === 0 && !inUserNamespace)) return;
+	add(steps, "fchown", { uid, everything: frame.watch === undefined ? 0 : 1 }, "hand over the standard descriptors", "/process/user/uid");
+}
+
 /** Resource limits; of open files the caller's where config.json has none. @throws `invalid-spec` for unknown, doubled or crossed limits */
 export function addLimits(steps: Steps, process: Process, host: HostFacts): void {
 	const seen: number[] = [];

@@ -5,7 +5,8 @@
 
 import { CortenError } from "../base/errors.ts";
 import type { HostFacts } from "../linux/host.ts";
-import type { Config, IdMapping } from "../spec/runtime.ts";
+import type { Config, IdMapping, Process } from "../spec/runtime.ts";
+import { opFlags } from "./ops.ts";
 import { add, type Steps } from "./steps.ts";
 
 const CAP_SETGID = 1n << 6n;
@@ -24,7 +25,7 @@ export type UserNamespace = {
 	readonly uids: readonly IdMapping[];
 	readonly gids: readonly IdMapping[];
 	/** newuidmap and newgidmap write the mappings, as the caller may not. */
-	readonly helpers: HostFacts["idmapHelpers"];
+	readonly helpers?: HostFacts["idmapHelpers"];
 	/** Whether setgroups is forbidden, as the kernel wants it from who maps nothing but its own group. */
 	readonly deny: boolean;
 };
@@ -111,7 +112,7 @@ function checkIds({ process: { user } }: Config, uids: readonly IdMapping[], gid
 }
 
 /** The new process: waits until it is somebody, then becomes root of its user namespace. Of no use and no cost without one. */
-export function becomeRoot(steps: Steps, user: UserNamespace | undefined): void {
+export function becomeRoot(steps: Steps, user: Pick<UserNamespace, "kind" | "deny" | "helpers"> | undefined): void {
 	if (user === undefined) return;
 	const at = "/linux/uidMappings";
 	// The files in /proc of a process that hides its memory belong to root, and an ordinary user maps by them. Nobody but that user can
@@ -127,10 +128,19 @@ export function becomeRoot(steps: Steps, user: UserNamespace | undefined): void 
 		if (user.deny || user.helpers !== undefined) hidden(1);
 		add(steps, "sync", { tied: 1 }, "wait for the mappings of ids", at);
 	}
-	if (!user.deny) add(steps, "setgroups", { groups: nobody }, "leave the caller's groups", at);
+	// Whoever made a namespace that is joined may have forbidden it.
+	const flags = user.kind === "joined" ? opFlags.optional : 0;
+	if (!user.deny) add(steps, "setgroups", { groups: nobody }, "leave the caller's groups", at, flags);
 	add(steps, "setresgid", { gid: 0 }, "become group 0 of the user namespace", at);
 	add(steps, "setresuid", { uid: 0 }, "become root of the user namespace", at);
 	hidden(0);
+}
+
+/** The process that passes: pipes belong to the caller's users, so that the payload's own cannot take them over itself. */
+export function handOver(steps: Steps, user: Pick<UserNamespace, "uids">, process: Process): void {
+	const owner = hostId(user.uids, process.user.uid);
+	if (owner === undefined || process.terminal) return;
+	add(steps, "fchown", { uid: owner, everything: 0 }, "hand over the standard descriptors", "/process/user/uid", opFlags.optional);
 }
 
 /** The parent, first of all. */

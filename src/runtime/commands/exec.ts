@@ -2,9 +2,11 @@
 
 import { CortenError } from "../../base/errors.ts";
 import { becomeLaunch } from "../../launch/spawn.ts";
+import { readLink, readText } from "../../linux/file.ts";
 import { readHostFacts } from "../../linux/host.ts";
-import { compileExec } from "../../plan/compile-exec.ts";
+import { type CompileExecInput, compileExec } from "../../plan/compile-exec.ts";
 import { encodePlan } from "../../plan/encode.ts";
+import type { Config } from "../../spec/runtime.ts";
 import { cgroupsOfExec } from "../cgroups.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
@@ -46,7 +48,7 @@ export const command = defineRuntimeCommand({
 			...target,
 			process: process_,
 			...(config.linux.seccomp !== undefined && { seccomp: config.linux.seccomp }),
-			namespaces: config.linux.namespaces.map(({ type }) => type),
+			...namespacesOf(target.pid, config),
 			cgroups: (options.cgroup === undefined ? cgroupsOfExec(container.record.cgroups, host, target.pid) : container.record.cgroups).map(
 				(folder) => below(folder, options.cgroup),
 			),
@@ -79,6 +81,15 @@ function checkTerminal(terminal: boolean, options: { readonly detach: boolean; r
 			at: "--console-socket",
 		});
 	}
+}
+
+/** The namespaces to join, and whether a user namespace among them lets groups be set. */
+function namespacesOf(pid: number, config: Config): Pick<CompileExecInput, "namespaces" | "user"> {
+	const types = config.linux.namespaces.map(({ type }) => type);
+	const entered = types.includes("user") && readLink(`/proc/${pid}/ns/user`) !== readLink("/proc/self/ns/user");
+	const namespaces = types.filter((type) => type !== "user" || entered);
+	if (!entered) return { namespaces };
+	return { namespaces, user: { deny: readText(`/proc/${pid}/setgroups`).trim() === "deny", uids: config.linux.uidMappings ?? [] } };
 }
 
 /** --cgroup: a cgroup below the container's. @throws `invalid-argument` for one that climbs out */
