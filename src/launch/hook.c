@@ -30,7 +30,7 @@ long hook_op(const struct plan_op *op)
 {
 	int ends[2], pidfd = -1, timeout = op->args[3] ? (int)(op->args[3] & 0x7fffffff) : -1;
 	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)&pidfd };
-	struct siginfo_ info;
+	struct siginfo_ info = { 0 };
 	long result = sys(pipe2, ends, O_CLOEXEC);
 	if (result < 0)
 		return result;

@@ -187,6 +187,8 @@ static int verify(const struct plan_header *p, uint64_t file_size)
 		for (int k = 0; kinds[k]; k++)
 			if (!verify_argument(kinds[k], op->args[k]))
 				return 0;
+		if (op->op == OP_OPENAT2 && op->args[5] > 2 && op->args[5] - 256 >= SLOT_COUNT)
+			return 0;
 		if (op->op == OP_CLONE3) {
 			if (self.clone_index != p->op_count || op->args[2] <= i || op->args[2] >= p->op_count)
 				return 0;
@@ -329,8 +331,11 @@ static void execute(void)
 {
 	for (uint32_t i = 0; i < self.plan->op_count; i++) {
 		const struct plan_op *op = &self.ops[i];
-		if (self.failed && i < self.clone_index)
+		if (self.failed && i < self.clone_index) {
+			if (self.clone_index == self.plan->op_count)
+				return; // nothing was made that would need cleaning
 			i = (uint32_t)self.ops[self.clone_index].args[2], op = &self.ops[i];
+		}
 		if (self.failed && !cleans_up(op->op))
 			continue;
 		if (op->flags & FLAG_ON_FAILURE && !self.failed)
@@ -342,11 +347,8 @@ static void execute(void)
 			report(i, -result);
 			continue;
 		}
-		if (!passed) {
+		if (!passed)
 			fail(i, -result);
-			if (self.failed && i < self.clone_index && self.clone_index == self.plan->op_count)
-				return; // nothing was made that would need cleaning
-		}
 		if ((op->op == OP_CLONE3 || op->op == OP_FORK) && passed && !self.in_child)
 			i = (uint32_t)self.ops[self.clone_index].args[2] - 1;
 		if (op->op == OP_CLONE3 || op->op == OP_WAIT || op->op == OP_GO || op->op == OP_SUPERVISE)

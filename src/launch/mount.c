@@ -65,7 +65,7 @@ long openat2_op(const struct plan_op *op)
 		int as_folder = op->args[5] == 1;
 		if (op->args[5] >= 256) { // as the thing in that slot is: a bind mount needs a target of its kind
 			struct stat status;
-			long like = sys(fstat, slot_fd((op->args[5] - 256) % SLOT_COUNT), &status);
+			long like = sys(fstat, slot_fd(op->args[5] - 256), &status);
 			if (like < 0)
 				return like;
 			as_folder = (status.st_mode & S_IFMT_) == S_IFDIR_;
@@ -119,10 +119,14 @@ long fsmount_op(const struct plan_op *op)
 		}
 		if (*given == '@') { // a slot's file, by the only name a descriptor has
 			uint64_t slot = 0;
-			for (given++; *given >= '0' && *given <= '9'; given++)
+			for (given++; *given >= '0' && *given <= '9' && slot < SLOT_COUNT; given++)
 				slot = slot * 10 + (uint64_t)(*given - '0');
+			if (slot >= SLOT_COUNT || self.slots[slot] < 0) {
+				result = -EBADF;
+				break;
+			}
 			struct text t = { value, value + sizeof value };
-			put(&t, "/proc/self/fd/"), put_number(&t, slot < SLOT_COUNT ? (uint64_t)self.slots[slot] : 0, 1);
+			put(&t, "/proc/self/fd/"), put_number(&t, (uint64_t)self.slots[slot], 1);
 			given = value;
 		}
 		result = sys(fsconfig, context, FSCONFIG_SET_STRING, key, given, 0);

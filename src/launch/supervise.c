@@ -144,7 +144,7 @@ static void read_signals(int fd)
 // Waits for the child and keeps how it ended.
 void reap_child(void)
 {
-	struct siginfo_ info;
+	struct siginfo_ info = { 0 };
 	if (self.ended || self.child_pidfd < 0)
 		return;
 	while (sys(waitid, P_PIDFD, self.child_pidfd, &info, WEXITED, 0) == -EINTR)
