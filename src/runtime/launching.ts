@@ -57,7 +57,15 @@ export function launchContainer(context: RuntimeContext, request: LaunchRequest)
 		const plan = compile({ config, rootfs: { kind: "folder", path: rootfs }, frame, host });
 		const log = openLog(context.log);
 		preserveFds(request.preserveFds);
-		becomeLaunch(encodePlan(plan, { lockFd: folder.lockFd.number, json: false, failureStatus: 1, ...(log !== undefined && { log }) }));
+		becomeLaunch(
+			encodePlan(plan, {
+				lockFd: folder.lockFd.number,
+				json: false,
+				failureStatus: 1,
+				times: context.log.debug,
+				...(log !== undefined && { log }),
+			}),
+		);
 	} catch (error) {
 		discardContainerFolder(folder);
 		throw error;
