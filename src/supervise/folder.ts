@@ -1,6 +1,6 @@
-// A container's folder comes into being: made beside its place, locked, filled, renamed, and only then its name is reserved. A kill
-// at any point leaves one of three things, and sweep.ts knows each: an unlocked `.new-` folder, an unlocked folder without `pid` that
-// no name points to, or a complete container that was never started.
+// A container's folder comes into being: made, locked, filled, and only then its name is reserved. A kill at any point leaves one of
+// three things, and sweep.ts knows each: an unlocked folder without a record, one without `pid` that no name points to, or a complete
+// container that was never started.
 //
 // This is on the way of `corten run`: no node: modules, and one write more only where durability is promised.
 
@@ -19,14 +19,13 @@ import {
 	O_RDONLY,
 	openFd,
 	readLink,
-	rename,
 	replaceFile,
 	unlink,
 	writeFile,
 } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
-import { containerFolder, containersFolder, idOfLink, linkTarget, nameLink, namesFolder, unfinishedPrefix } from "./layout.ts";
+import { containerFolder, containersFolder, idOfLink, linkTarget, nameLink, namesFolder } from "./layout.ts";
 import { isContainerName, newName } from "./names.ts";
 import { type ContainerRecord, encodeRecord } from "./record.ts";
 
@@ -80,19 +79,17 @@ export async function discardContainer(root: string, created: CreatedContainer):
 
 /** The locked, complete folder at its place. A sweep may win the race for the lock of a folder just made; then it is made again. */
 function makeLocked(root: string, record: ContainerRecord, folder: string): Fd {
-	const temporary = `${containersFolder(root)}/${unfinishedPrefix}${record.id}`;
 	for (let attempt = 0; ; attempt++) {
-		makeFolderIn(containersFolder(root), `${unfinishedPrefix}${record.id}`);
+		makeFolderIn(containersFolder(root), record.id);
 		let fd: Fd | undefined;
 		try {
-			fd = openInherited(temporary);
-			lock(fd, LOCK_EX, temporary);
-			if (record.removeAtEnd) writeFile(`${temporary}/container.json`, encodeRecord(record));
-			else replaceFile(`${temporary}/container.json`, encodeRecord(record));
-			rename(temporary, folder);
+			fd = openInherited(folder);
+			lock(fd, LOCK_EX, folder);
+			if (record.removeAtEnd) writeFile(`${folder}/container.json`, encodeRecord(record));
+			else replaceFile(`${folder}/container.json`, encodeRecord(record));
 			return fd;
 		} catch (error) {
-			removeNew(temporary);
+			removeNew(folder);
 			fd?.[Symbol.dispose]();
 			if (!isError(error, "not-found") || attempt === 9) throw error;
 		}

@@ -37,7 +37,7 @@ export function idOfLink(target: string): string {
 	}
 }
 
-/** Names of folders that are being made or being removed; unlocked ones are rubbish. */
+/** Names of folders that are being removed; unlocked ones are rubbish. */
 export const unfinishedPrefix = ".new-";
 
 /** Whether a name in the containers folder is a container's. */

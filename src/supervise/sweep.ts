@@ -49,7 +49,7 @@ export function sweep(root: string, onProblem: (error: CortenError) => void): vo
 /** One container nobody watches; its lock is ours. */
 function finish(root: string, id: string): void {
 	const record = readRecord(root, id);
-	// The record is complete before a folder gets its place, and launch removes a folder after its name: this is the rest of a removal.
+	// Killed before its record was written, or while it was being removed, which launch does after its name.
 	if (record === undefined) {
 		removeLocked(root, id, "");
 		return;
