@@ -2,6 +2,7 @@
 // kill. @see runtime-spec runtime.md#delete
 
 import { removeCgroups } from "../supervise/cgroup.ts";
+import { thaw } from "../supervise/freezer.ts";
 import { openProcess, sendSignal, waitReadable } from "../supervise/process.ts";
 import { removeTree } from "../supervise/tree.ts";
 import type { RuntimeContainer } from "./state.ts";
@@ -9,11 +10,12 @@ import type { RuntimeContainer } from "./state.ts";
 const SIGKILL = 9;
 
 /** Ends the container's first process and waits for it, `timeoutMs` at most; all others of its pid namespace go with it. */
-export function endProcess({ process }: RuntimeContainer, timeoutMs = 10_000): void {
+export function endProcess({ record, process }: RuntimeContainer, timeoutMs = 10_000): void {
 	if (process === null) return;
 	using opened = openProcess(process.pid, process.startTime);
 	if (opened === undefined) return;
 	sendSignal(opened, SIGKILL);
+	thaw(record.cgroups); // a process that v1's freezer holds does not even die
 	waitReadable([opened], timeoutMs);
 }
 
