@@ -21,7 +21,7 @@ static void write_state(int fd, const struct plan_op *op)
 {
 	char number[24];
 	struct text t = { number, number + sizeof number };
-	put_number(&t, (uint64_t)(self.in_child ? sys(getpid) : self.child), 1);
+	put_number(&t, (uint64_t)(self.in_child ? sys(getpid) : self.ended ? 0 : self.child), 1);
 	if (write_all(fd, text_at(op->args[4]), strlen(text_at(op->args[4]))) >= 0 && write_all(fd, number, strlen(number)) >= 0)
 		write_all(fd, text_at(op->args[5]), strlen(text_at(op->args[5])));
 }

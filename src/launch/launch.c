@@ -322,9 +322,10 @@ static void print_times(void)
 }
 
 // After a failure only these are still done: they leave the machine as it was.
-static int cleans_up(uint32_t op)
+static int cleans_up(const struct plan_op *step)
 {
-	return op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT;
+	uint32_t op = step->op;
+	return step->flags & FLAG_ON_FAILURE || op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT;
 }
 
 static void execute(void)
@@ -336,7 +337,7 @@ static void execute(void)
 				return; // nothing was made that would need cleaning
 			i = (uint32_t)self.ops[self.clone_index].args[2], op = &self.ops[i];
 		}
-		if (self.failed && !cleans_up(op->op))
+		if (self.failed && !cleans_up(op))
 			continue;
 		if (op->flags & FLAG_ON_FAILURE && !self.failed)
 			continue;

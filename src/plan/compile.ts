@@ -11,7 +11,7 @@ import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { enterGathered, gather, makesDevices } from "./gathering.ts";
-import { addContainerHooks, addHooks, addRuntimeHooks } from "./hooks.ts";
+import { addContainerHooks, addHooks, addRuntimeHooks, enterBundle } from "./hooks.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import type { Plan } from "./ops.ts";
@@ -42,6 +42,7 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	const cgroups = addCgroups(steps, linux, host, frame);
 	const cgroup = cgroups.slot;
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
+	enterBundle(steps, config, frame);
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
 	const user = userNamespace(config, host);
 	const { clone, late, joins, timeOffsets, mount } = openNamespaces(steps, config);

@@ -41,7 +41,7 @@ export type Frame = {
 	/** Stay in the caller's session keyring. */
 	readonly callersKeyring?: boolean;
 	/** The container's state as hooks get it, without the pid that comes between the two parts; by the status at that point. */
-	readonly hookState?: (status: "creating" | "created" | "running") => readonly [before: string, after: string];
+	readonly hookState?: (status: "creating" | "created" | "running" | "stopped") => readonly [before: string, after: string];
 	/** What a hook without `env` gets. */
 	readonly hookEnv?: readonly string[];
 	/** The container's cgroups, when the command has chosen them; else what config.json alone says. */
