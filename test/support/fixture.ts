@@ -9,6 +9,7 @@ import { must } from "./must.ts";
 const fixtures = {
 	busybox: ["busybox.ts"],
 	debian: ["debian.ts", "mmdebstrap.sh"],
+	guest: ["guest.ts", "mmdebstrap.sh"],
 	many: ["many.ts", "mmdebstrap.sh"],
 	registry: ["registry.ts", "busybox.ts", "debian.ts", "mmdebstrap.sh"],
 } as const;

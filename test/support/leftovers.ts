@@ -21,16 +21,28 @@ function list(path: string): string[] {
 	}
 }
 
-/** Processes whose command line, root mount or open files name the folder; not the tests themselves. */
+/**
+ * Processes whose command line or root mount names the folder; not the tests themselves. Of the mounts only the root counts: one that is
+ * left on the host is seen by every process of the machine.
+ */
 export function processesOf(folder: string): number[] {
 	const found: number[] = [];
 	for (const name of list("/proc")) {
 		const pid = Number(name);
 		if (!Number.isInteger(pid) || pid === process.pid || pid === process.ppid) continue;
-		const named = read(`/proc/${pid}/cmdline`).includes(folder) || read(`/proc/${pid}/mountinfo`).includes(folder);
+		const named = read(`/proc/${pid}/cmdline`).includes(folder) || rootMount(pid).includes(folder);
 		if (named) found.push(pid);
 	}
 	return found;
+}
+
+/** The line of mountinfo(5) that tells where a process's root comes from. */
+function rootMount(pid: number): string {
+	return (
+		read(`/proc/${pid}/mountinfo`)
+			.split("\n")
+			.findLast((line) => line.split(" ")[4] === "/") ?? ""
+	);
 }
 
 /** Mounts of the host below the folder. */
