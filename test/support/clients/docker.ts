@@ -14,10 +14,13 @@ export type Docker = {
 
 /** docker on containers of one runtime. */
 export class DockerWith {
-	constructor(
-		readonly runtime: RuntimeName,
-		readonly engine: Docker,
-	) {}
+	readonly runtime: RuntimeName;
+	readonly engine: Docker;
+
+	constructor(runtime: RuntimeName, engine: Docker) {
+		this.runtime = runtime;
+		this.engine = engine;
+	}
 
 	/** A container's name that the other runtime's does not collide with. */
 	named(name: string): string {
