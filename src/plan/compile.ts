@@ -23,6 +23,7 @@ import { addRootfs } from "./rootfs.ts";
 import { add, startSteps } from "./steps.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { addMappings, becomeRoot, handOver, userNamespace } from "./userns.ts";
+import { adaptMounts } from "./userns-mounts.ts";
 
 /** All that a container's start depends on. */
 export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRecipe; readonly frame: Frame; readonly host: HostFacts };
@@ -31,8 +32,10 @@ export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRec
  * Compiles the start of a container.
  * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
  */
-export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
-	refuseUnsupported(config);
+export function compile({ config: given, rootfs, frame, host }: CompileInput): Plan {
+	refuseUnsupported(given);
+	const user = userNamespace(given, host);
+	const config = adaptMounts(given, user);
 	const steps = startSteps();
 	const { linux, process } = config;
 	const mounts = parseMounts(config);
@@ -44,14 +47,15 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	enterBundle(steps, config, frame);
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
-	const user = userNamespace(config, host);
 	const { clone, late, joins, timeOffsets, mount } = openNamespaces(steps, config);
-	if (user?.passing === true) {
+	// A hook of the runtime's side must not find itself in the container's pid namespace.
+	const passing = user?.passing === true || (config.hooks !== undefined && joins.some(({ type }) => type === "pid"));
+	if (passing) {
 		add(steps, "fork", { flags: 0, cgroup }, "make a process with the caller's privilege", "/linux/namespaces");
 		addOomScore(steps, process);
 		if (cgroups.later === undefined) joinCgroups(steps, cgroups);
-		handOver(steps, user, process);
-		if (user.gathered) gather(steps, { config, rootfs, frame, host, mounts, user });
+		if (user !== undefined) handOver(steps, user, process);
+		if (user?.gathered === true) gather(steps, { config, rootfs, frame, host, mounts, user });
 		addTimeNamespace(steps, timeOffsets, false);
 		joinInPassing(steps, joins);
 	} else joinNamespaces(steps, joins, (type) => type === "pid"); // holds for children, not for the caller itself
@@ -60,13 +64,13 @@ export function compile({ config, rootfs, frame, host }: CompileInput): Plan {
 
 	// The new process, still on the host's root filesystem.
 	add(steps, "setsid", {}, "make a session");
-	if (user?.passing !== true) addOomScore(steps, process);
-	if (user?.passing !== true || cgroups.later !== undefined) joinCgroups(steps, cgroups);
+	if (!passing) addOomScore(steps, process);
+	if (!passing || cgroups.later !== undefined) joinCgroups(steps, cgroups);
 	becomeRoot(steps, user);
 	// After the cgroups are joined, or a cgroup namespace's root would be the caller's cgroup.
 	if (late !== 0)
 		add(steps, "unshare", { flags: late }, late === CLONE_NEWCGROUP ? "make a cgroup namespace" : "make namespaces", "/linux/namespaces");
-	if (user?.passing !== true) {
+	if (!passing) {
 		addTimeNamespace(steps, timeOffsets, true);
 		joinNamespaces(steps, joins, (type) => type !== "pid");
 	}
