@@ -280,7 +280,14 @@ static long run_op(const struct plan_op *op)
 	case OP_WAIT: return hear(SAY_READY);
 	case OP_IDMAP: return idmap_op(op);
 	case OP_NEWIDMAP: return newidmap_op(op);
+	case OP_SCHED_SETATTR: return sys(sched_setattr, 0, text_at(a[0]), 0);
+	case OP_IOPRIO_SET: return sys(ioprio_set, 2 /* IOPRIO_WHO_PGRP */, 0, a[0]);
+	case OP_SETAFFINITY: return sys(sched_setaffinity, 0, a[0] >> 32, text_at(a[0]));
+	case OP_PERSONALITY: return sys(personality, a[0]);
+	case OP_SET_MEMPOLICY: return sys(set_mempolicy, a[0], a[1] >> 32 ? text_at(a[1]) : 0, (a[1] >> 32) * 8 + 1);
 	case OP_PIDFILE: return pidfile_op(op);
+	case OP_WRITEPID: return writepid_op(op);
+	case OP_NETDEVICE: return netdevice_op(op);
 	case OP_GO: return go_op();
 	case OP_RESUME: return resume_op();
 	case OP_RELEASE: return release_op();

@@ -84,6 +84,12 @@ long mask_op(const struct plan_op *op);
 long readonly_op(const struct plan_op *op);
 long pivot_root_op(int root);
 
+// attributes.c
+long writepid_op(const struct plan_op *op);
+
+// netdevice.c
+long netdevice_op(const struct plan_op *op);
+
 // process.c
 long hear(uint32_t wanted);
 void tell_detached(int status);

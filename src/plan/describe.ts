@@ -2,6 +2,8 @@
 
 import { capabilityNames } from "../linux/capabilities.ts";
 import { RLIM_INFINITY, rlimitNames } from "../linux/rlimits.ts";
+import { schedulerWords } from "./attributes.ts";
+import { formatMask } from "./masks.ts";
 import { type ArgKind, cwd, type Op, opFlags, opTable, type Plan } from "./ops.ts";
 
 /** What a plan is made of, for machines: integers are numbers, or strings beyond 2^53; bytes are text or base64. */
@@ -152,6 +154,8 @@ function integer(op: Op["op"], arg: string, value: number | bigint): string | un
 function bytes(op: Op["op"], value: Uint8Array): string {
 	if (op === "write") return JSON.stringify(new TextDecoder().decode(value));
 	if (op === "setgroups") return [...new Uint32Array(value.slice().buffer)].join(",");
+	if (op === "sched_setattr") return schedulerWords(value);
+	if (op === "setaffinity" || op === "set_mempolicy") return formatMask(value) || "none";
 	return `<${value.length / 8} instructions>`;
 }
 

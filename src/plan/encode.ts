@@ -95,6 +95,9 @@ function blobBytes(plan: Plan): number {
 		else if (op.op === "seccomp") total += roundUp(op.args.filter.length);
 		else if (op.op === "setgroups") total += roundUp(op.args.groups.length);
 		else if (op.op === "bpf") total += roundUp(op.args.instructions.length);
+		else if (op.op === "sched_setattr") total += roundUp(op.args.attributes.length);
+		else if (op.op === "setaffinity") total += roundUp(op.args.mask.length);
+		else if (op.op === "set_mempolicy") total += roundUp(op.args.nodes.length);
 	}
 	return total;
 }

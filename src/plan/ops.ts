@@ -114,6 +114,15 @@ export const opTable = {
 	access: { candidates: "strv" },
 	/** Tells the parent that it can end, and waits until somebody connects to the socket and says go; what fails from now on is told there. */
 	gate: { socket: "slot" },
+	/** A struct sched_attr, as the kernel has it. */
+	sched_setattr: { attributes: "blob" },
+	/** Of the caller's process group: class << 13 | priority. */
+	ioprio_set: { priority: "u64" },
+	/** sched_setaffinity: a mask of CPUs, 8 bytes or a multiple. */
+	setaffinity: { mask: "blob" },
+	personality: { persona: "u64" },
+	/** nodes: a mask of memory nodes, 8 bytes or a multiple, or empty for none. */
+	set_mempolicy: { mode: "u64", nodes: "blob" },
 	/** The first of `candidates` that exists. Not found: status 127; not executable: 126. */
 	execve: { candidates: "strv", argv: "strv", envp: "strv" },
 	// the parent's side
@@ -127,6 +136,13 @@ export const opTable = {
 	newidmap: { program: "str", mappings: "strv" },
 	/** Writes "PID STARTTIME SECONDS NANOSECONDS\n" (start time in ticks; the clock's time) of the new process into a new file; with plain 1 the pid alone, by temp file and rename. */
 	pidfile: { dir: "slot", path: "str", plain: "u64" },
+	/** Writes the number of the new process into a file, in one call. */
+	writepid: { dir: "slot", path: "str" },
+	/**
+	 * Moves the interface `name` into the network namespace in `namespace` (cwd: the new process's own) under `newName`, in which the kernel
+	 * replaces a %d; with its permanent global addresses, and up.
+	 */
+	netdevice: { namespace: "slot", name: "str", newName: "str" },
 	/** Lets the new process exec, and learns whether it could. */
 	go: {},
 	/** Tells the new process's pid ("PID\n") to whoever is behind `fd`, and waits for one byte: it has been put where it belongs. */

@@ -1,0 +1,15 @@
+// Which facts of the host a configuration depends on, beyond those that every start needs: each costs a file or two to read.
+
+import type { HostNeeds } from "../linux/host.ts";
+import type { Linux, Process } from "../spec/runtime.ts";
+
+/** For readHostFacts. */
+export function hostNeeds(process: Process, linux: Linux): HostNeeds {
+	const { cpus, mems } = linux.resources?.cpu ?? {};
+	const labelled = process.apparmorProfile || process.selinuxLabel || linux.mountLabel;
+	return {
+		cpuset: cpus !== undefined || mems !== undefined,
+		securityModules: Boolean(labelled),
+		...(linux.intelRdt !== undefined && { resctrlGroup: linux.intelRdt.closID ?? "" }),
+	};
+}
