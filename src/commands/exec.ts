@@ -13,6 +13,7 @@ import { readFile, readText } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
 import { compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
+import { hostNeeds } from "../plan/host-needs.ts";
 import { findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
 import { callerTerminalSize, checkTerminal } from "./terminal.ts";
@@ -52,7 +53,7 @@ export const command = defineCommand({
 		}
 		const path = `${container.folder}/config.json`;
 		const config = decodeConfig(readText(path), path);
-		const host = readHostFacts();
+		const host = readHostFacts(hostNeeds(config.process, config.linux));
 		const process = composeExecProcess(config.process, request, () => readUserFiles(`/proc/${target.pid}/root`), host);
 		const seccomp = execSeccomp(config, request);
 		const size = callerTerminalSize(options.tty);
@@ -60,6 +61,8 @@ export const command = defineCommand({
 			...target,
 			process,
 			...(seccomp !== undefined && { seccomp }),
+			shared: config.linux,
+			id: container.record.id,
 			namespaces: config.linux.namespaces.map(({ type }) => type),
 			cgroups: container.record.cgroups,
 			frame: {

@@ -8,6 +8,7 @@ import { readText } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
 import { compile } from "../plan/compile.ts";
 import { describePlan, describePlanData } from "../plan/describe.ts";
+import { hostNeeds } from "../plan/host-needs.ts";
 import type { Plan } from "../plan/ops.ts";
 import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { type Context, defineCommand } from "./command.ts";
@@ -70,7 +71,7 @@ function planBundle(context: Context, folder: string): Plan {
 	return compile({
 		config,
 		rootfs: { kind: "folder", path: root.startsWith("/") ? root : `${folder}/${root}` },
-		host: readHostFacts(),
+		host: readHostFacts(hostNeeds(config.process, config.linux)),
 		frame: {
 			folder: placeholder(context, undefined).folder,
 			stage: `${context.runroot}/stage`,

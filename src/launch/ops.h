@@ -65,25 +65,32 @@ enum op {
 	OP_SYNC = 51, /* u64 tied */
 	OP_ACCESS = 52, /* strv candidates */
 	OP_GATE = 53, /* slot socket */
-	OP_EXECVE = 54, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 55, /* str message */
-	OP_WAIT = 56,
-	OP_IDMAP = 57, /* str uids, str gids, u64 deny */
-	OP_NEWIDMAP = 58, /* str program, strv mappings */
-	OP_PIDFILE = 59, /* slot dir, str path, u64 plain */
-	OP_GO = 60,
-	OP_INTRODUCE = 61, /* u64 fd */
-	OP_RESUME = 62,
-	OP_RELEASE = 63,
-	OP_UNLOCK = 64,
-	OP_SENDFD = 65, /* str path, u64 what */
-	OP_HOOK = 66, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 67, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 68, /* slot dir, str path */
-	OP_RMCGROUP = 69, /* slot dir, str path */
-	OP_RMTREE = 70, /* slot dir, str path */
+	OP_SCHED_SETATTR = 54, /* blob attributes */
+	OP_IOPRIO_SET = 55, /* u64 priority */
+	OP_SETAFFINITY = 56, /* blob mask */
+	OP_PERSONALITY = 57, /* u64 persona */
+	OP_SET_MEMPOLICY = 58, /* u64 mode, blob nodes */
+	OP_EXECVE = 59, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 60, /* str message */
+	OP_WAIT = 61,
+	OP_IDMAP = 62, /* str uids, str gids, u64 deny */
+	OP_NEWIDMAP = 63, /* str program, strv mappings */
+	OP_PIDFILE = 64, /* slot dir, str path, u64 plain */
+	OP_WRITEPID = 65, /* slot dir, str path */
+	OP_NETDEVICE = 66, /* str name, str newName */
+	OP_GO = 67,
+	OP_INTRODUCE = 68, /* u64 fd */
+	OP_RESUME = 69,
+	OP_RELEASE = 70,
+	OP_UNLOCK = 71,
+	OP_SENDFD = 72, /* str path, u64 what */
+	OP_HOOK = 73, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 74, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 75, /* slot dir, str path */
+	OP_RMCGROUP = 76, /* slot dir, str path */
+	OP_RMTREE = 77, /* slot dir, str path */
 };
-#define OP_COUNT 71
+#define OP_COUNT 78
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -149,12 +156,19 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"u",
 	"v",
 	"s",
+	"b",
+	"u",
+	"b",
+	"u",
+	"ub",
 	"vvv",
 	"t",
 	"",
 	"ttu",
 	"tv",
 	"stu",
+	"st",
+	"tt",
 	"",
 	"u",
 	"",
@@ -223,12 +237,19 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"sync",
 	"access",
 	"gate",
+	"sched_setattr",
+	"ioprio_set",
+	"setaffinity",
+	"personality",
+	"set_mempolicy",
 	"execve",
 	"detach",
 	"wait",
 	"idmap",
 	"newidmap",
 	"pidfile",
+	"writepid",
+	"netdevice",
 	"go",
 	"introduce",
 	"resume",

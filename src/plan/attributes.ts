@@ -3,7 +3,16 @@
 // @see runtime-spec config.md#linux-process, config-linux.md#memory-policy, #personality
 
 import { CortenError } from "../base/errors.ts";
-import { ioPriorityClasses, type Linux, memoryPolicyFlags, memoryPolicyModes, type Process, type Scheduler, schedulerFlags, schedulerPolicies } from "../spec/runtime.ts";
+import {
+	ioPriorityClasses,
+	type Linux,
+	memoryPolicyFlags,
+	memoryPolicyModes,
+	type Process,
+	type Scheduler,
+	schedulerFlags,
+	schedulerPolicies,
+} from "../spec/runtime.ts";
 import { parseMask } from "./masks.ts";
 import { add, type Steps } from "./steps.ts";
 
@@ -33,13 +42,18 @@ export function addAttributes(steps: Steps, process: Process, { personality, mem
 function addScheduler(steps: Steps, scheduler: Scheduler): void {
 	const at = "/process/scheduler";
 	const { policy, nice, priority, flags } = scheduler;
-	if (policy === "SCHED_ISO") throw new CortenError("unsupported", `cannot schedule by ${policy}: Linux has no such policy`, { at: `${at}/policy` });
+	if (policy === "SCHED_ISO")
+		throw new CortenError("unsupported", `cannot schedule by ${policy}: Linux has no such policy`, { at: `${at}/policy` });
 	const clamped = flags.some((name) => clampFlags.includes(name));
 	const attributes = new Uint8Array(clamped ? attributeBytes.clamped : attributeBytes.plain);
 	const view = new DataView(attributes.buffer);
 	view.setUint32(0, attributes.length, true);
 	view.setUint32(4, schedulerPolicies.indexOf(policy), true);
-	view.setBigUint64(8, flags.reduce((bits, name) => bits | (1n << BigInt(schedulerFlags.indexOf(name))), 0n), true);
+	view.setBigUint64(
+		8,
+		flags.reduce((bits, name) => bits | (1n << BigInt(schedulerFlags.indexOf(name))), 0n),
+		true,
+	);
 	view.setInt32(16, nice, true);
 	view.setInt32(20, priority, true);
 	view.setBigUint64(24, scheduler.runtime, true);
@@ -54,7 +68,12 @@ function addScheduler(steps: Steps, scheduler: Scheduler): void {
 export function schedulerWords(attributes: Uint8Array): string {
 	const view = new DataView(attributes.buffer, attributes.byteOffset, attributes.byteLength);
 	const flags = schedulerFlags.filter((_, bit) => ((view.getUint32(8, true) >> bit) & 1) === 1);
-	const words = [schedulerPolicies[view.getUint32(4, true)] ?? "?", ...flags, `nice=${view.getInt32(16, true)}`, `priority=${view.getInt32(20, true)}`];
+	const words = [
+		schedulerPolicies[view.getUint32(4, true)] ?? "?",
+		...flags,
+		`nice=${view.getInt32(16, true)}`,
+		`priority=${view.getInt32(20, true)}`,
+	];
 	for (const [index, name] of ["runtime", "deadline", "period"].entries()) {
 		const value = view.getBigUint64(24 + index * 8, true);
 		if (value !== 0n) words.push(`${name}=${value}`);
@@ -73,7 +92,8 @@ function addMemoryPolicy(steps: Steps, { mode, nodes, flags }: NonNullable<Linux
 function addPersonality(steps: Steps, { domain, flags }: NonNullable<Linux["personality"]>): void {
 	const at = "/linux/personality";
 	const flag = flags?.[0];
-	if (flag !== undefined) throw new CortenError("unsupported", `cannot use personality flag ${JSON.stringify(flag)}: none is defined`, { at: `${at}/flags` });
+	if (flag !== undefined)
+		throw new CortenError("unsupported", `cannot use personality flag ${JSON.stringify(flag)}: none is defined`, { at: `${at}/flags` });
 	add(steps, "personality", { persona: personalities[domain] }, `set personality ${domain}`, at);
 }
 

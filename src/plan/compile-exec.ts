@@ -3,16 +3,18 @@
 
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../linux/file.ts";
 import type { HostFacts } from "../linux/host.ts";
-import type { NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
+import type { Linux, NamespaceType, Process, Seccomp } from "../spec/runtime.ts";
+import { addAffinity, type SharedAttributes } from "./attributes.ts";
 import { joinCgroups1 } from "./cgroup1.ts";
 import { addDetach, addGo, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
+import { joinRdtGroups, rdtGroups } from "./intel-rdt.ts";
+import { openLabels } from "./labels.ts";
 import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
 import { addPayload } from "./payload.ts";
 import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { add, startSteps, takeSlot } from "./steps.ts";
-import { refuseUnsupportedProcess } from "./unsupported.ts";
 import { becomeRoot, handOver, type UserNamespace } from "./userns.ts";
 
 /** All that an exec depends on. */
@@ -22,6 +24,10 @@ export type CompileExecInput = {
 	readonly startTime: bigint;
 	readonly process: Process;
 	readonly seccomp?: Seccomp;
+	/** What the container gives all its processes. */
+	readonly shared: SharedAttributes & Pick<Linux, "intelRdt">;
+	/** The container's id, for its groups of Intel RDT. */
+	readonly id: string;
 	/** The container's own namespaces: those that its config.json names. */
 	readonly namespaces: readonly NamespaceType[];
 	/** Given when a user namespace is among them and it is not the caller's; deny: setgroups is forbidden there; uids: none where they are not known. */
@@ -43,11 +49,13 @@ const PR_SET_DUMPABLE = 4;
  */
 export function compileExec(input: CompileExecInput): Plan {
 	const { process, frame, host, cgroups } = input;
-	refuseUnsupportedProcess(process);
 	const steps = startSteps();
 
 	// The host's side.
 	addDetach(steps, frame);
+	const rdt = rdtGroups(input.shared, host, input.id);
+	addAffinity(steps, process, "initial");
+	const labels = openLabels(steps, process, host);
 	const container = takeSlot(steps);
 	add(steps, "pidfd_open", { out: container, pid: input.pid, startTime: input.startTime }, `find the container's process ${input.pid}`);
 	const home = takeSlot(steps);
@@ -75,6 +83,7 @@ export function compileExec(input: CompileExecInput): Plan {
 			steps,
 			cgroups.filter((path) => path !== unified),
 		);
+		addAffinity(steps, process, "final");
 	};
 	// All at once: setns of a pidfd joins every namespace or none.
 	const join = (bits: number): void => {
@@ -106,12 +115,13 @@ export function compileExec(input: CompileExecInput): Plan {
 	add(steps, "openat", { out: root, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the root filesystem");
 	connect(steps, process, frame, output, root, false);
 	const tied = frame.watch !== "leave";
-	const { user } = input;
+	const { user, seccomp, shared } = input;
 	addFchown(steps, process, frame, user !== undefined);
-	addPayload(steps, { process, seccomp: input.seccomp, host, makeFolder: false, preserveFds: frame.preserveFds, tied, user });
+	addPayload(steps, { process, seccomp, host, shared, labels, makeFolder: false, preserveFds: frame.preserveFds, tied, user });
 
 	// The parent's side. Nothing is removed at the end: all of it is the container's.
 	steps.ops[fork] = { op: "clone3", args: { flags: 0, cgroup, parent: steps.ops.length }, flags: 0, what: "make the new process", at: "" };
+	joinRdtGroups(steps, rdt);
 	addWait(steps, output);
 	if (user !== undefined) addLimits(steps, process, host);
 	addGo(steps, { frame, output, terminal: process.terminal });

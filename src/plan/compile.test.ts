@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { minimalHost } from "../linux/host.fixture.ts";
 import type { CapabilitySets, Config } from "../spec/runtime.ts";
 import { defaultSeccomp } from "../spec/seccomp-default.ts";
+import { attributeCases, execAttributes, refusedAttributes } from "./attributes.fixture.ts";
 import { resolveCgroups } from "./cgroup-paths.ts";
 import { type CompileInput, compile } from "./compile.ts";
 import { compileExec } from "./compile-exec.ts";
@@ -182,6 +183,7 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 		],
 	}),
 	"oom-score": process_({ oomScoreAdj: -500 }),
+	...attributeCases,
 	"args-by-path": process_({ args: ["sh", "-c", "true"], env: ["A=1", "PATH=/a:/b/::/c"] }),
 	"args-without-path": process_({ args: ["sh"], env: [] }),
 	cwd: process_({ cwd: "/work" }),
@@ -224,6 +226,8 @@ test("an exec's plan is the one in golden/exec.txt", async () => {
 		pid: 4711,
 		startTime: 99n,
 		process: minimalConfig.process,
+		shared: minimalConfig.linux,
+		id: "c1",
 		namespaces: ["mount", "pid", "uts", "ipc", "network", "cgroup"],
 		cgroups: ["/sys/fs/cgroup/corten-c1"],
 		frame: { output: "inherit", input: "null" },
@@ -243,6 +247,20 @@ test("a plan as data has every op with its place", () => {
 	expect(data[0]).toEqual({ index: 1, section: "host", op: "detach", args: { message: "x" }, flags: [], what: "detach", at: "" });
 	expect(new Set(data.map((op) => op.section))).toEqual(new Set(["host", "container", "parent"]));
 	JSON.stringify(data);
+});
+
+test("an exec with all of a process's attributes is the one in golden/exec-attributes.txt", async () => {
+	const plan = compileExec({
+		pid: 4711,
+		startTime: 99n,
+		...execAttributes,
+		id: "c1",
+		namespaces: ["mount", "pid"],
+		cgroups: ["/sys/fs/cgroup/corten-c1"],
+		frame: { output: "inherit", input: "inherit" },
+	});
+	await expectGolden("exec-attributes", describePlan(plan));
+	roundTrip(plan);
 });
 
 const refused: Readonly<Record<string, Partial<CompileInput>>> = {
@@ -301,6 +319,7 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 	"invalid-spec /mounts/0/type": mount({ destination: "/data" }),
 	"unsupported /mounts/0/options": mount({ destination: "/data", type: "tmpfs", options: ["tmpcopyup"] }),
 	"invalid-spec /linux/resources/devices/0": linux({ resources: { devices: [{ allow: true, type: "q" }] } }),
+	...refusedAttributes,
 	"invalid-spec /linux/devices/0": linux({ devices: [{ type: "c", path: "/dev/x" }] }),
 };
 

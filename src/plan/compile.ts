@@ -12,8 +12,11 @@ import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { enterGathered, gather, makesDevices } from "./gathering.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks, enterBundle } from "./hooks.ts";
+import { addRdtGroups, joinRdtGroups, rdtGroups, removeRdtGroups } from "./intel-rdt.ts";
+import { openLabels } from "./labels.ts";
 import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
 import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
+import { addNetDevices, awaitNetDevices } from "./net-devices.ts";
 import type { Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
 import { addPayload } from "./payload.ts";
@@ -44,6 +47,9 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addDetach(steps, frame);
 	const cgroups = addCgroups(steps, linux, host, frame);
 	const cgroup = cgroups.slot;
+	const rdt = rdtGroups(linux, host, frame.folder.slice(frame.folder.lastIndexOf("/") + 1));
+	addRdtGroups(steps, rdt);
+	const labels = openLabels(steps, process, host);
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	enterBundle(steps, config, frame);
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
@@ -75,6 +81,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		joinNamespaces(steps, joins, (type) => type !== "pid");
 	}
 	setUpNamespaces(steps, config);
+	awaitNetDevices(steps, config);
 	if (frame.callersKeyring !== true) add(steps, "keyctl", {}, "make a session keyring");
 
 	// The root filesystem. First no mount made here may reach the host.
@@ -105,6 +112,8 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		process,
 		seccomp: linux.seccomp,
 		host,
+		shared: linux,
+		labels,
 		makeFolder: true,
 		preserveFds: frame.preserveFds,
 		user,
@@ -123,6 +132,8 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	};
 	addScope(steps, cgroups, frame);
 	addMappings(steps, user);
+	joinRdtGroups(steps, rdt);
+	addNetDevices(steps, config);
 	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
 	addCgroupDevices(steps, linux, host, frame, cgroups);
@@ -133,6 +144,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		frame,
 		cgroups.folders.map(({ path }) => path),
 	);
+	if (frame.atEnd.kind === "remove") removeRdtGroups(steps, rdt);
 	addHooks(steps, config, frame, "poststop");
 	return { ops: steps.ops };
 }

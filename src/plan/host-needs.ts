@@ -5,10 +5,8 @@ import type { Linux, Process } from "../spec/runtime.ts";
 
 /** For readHostFacts. */
 export function hostNeeds(process: Process, linux: Linux): HostNeeds {
-	const { cpus, mems } = linux.resources?.cpu ?? {};
 	const labelled = process.apparmorProfile || process.selinuxLabel || linux.mountLabel;
 	return {
-		cpuset: cpus !== undefined || mems !== undefined,
 		securityModules: Boolean(labelled),
 		...(linux.intelRdt !== undefined && { resctrlGroup: linux.intelRdt.closID ?? "" }),
 	};

@@ -1,6 +1,6 @@
 // The labels of Linux security modules: AppArmor's profile and SELinux's context of the payload, and the context of what is mounted.
-// A label takes effect at execve, so it is written last of all that needs root. The files are found in /proc as the host has it, before
-// the new process enters a mount namespace: a container could give it another /proc there (CVE-2019-16884, CVE-2025-52881).
+// A label takes effect at execve, so it is written last of all that needs root. The files are those of the host's
+// own /proc: a container could give the new process another one (CVE-2019-16884, CVE-2025-52881).
 // @see runtime-spec config.md#linux-process, config-linux.md#mount-label
 
 import { CortenError } from "../base/errors.ts";
@@ -15,7 +15,7 @@ const unconfined = "unconfined";
 
 /** A label to write: the file below /proc/self/attr. */
 type Label = { readonly file: string; readonly text: string; readonly what: string; readonly at: string };
-/** The open folder of these files, and what is to be written there. */
+/** The open /proc, and what is to be written there. */
 export type Labels = { readonly slot: number; readonly labels: readonly Label[] };
 
 function labelsOf({ apparmorProfile, selinuxLabel }: Process, host: HostFacts): Label[] {
@@ -23,7 +23,10 @@ function labelsOf({ apparmorProfile, selinuxLabel }: Process, host: HostFacts): 
 	const file = host.securityModules?.apparmor;
 	if (apparmorProfile && (file !== undefined || apparmorProfile !== unconfined)) {
 		const at = "/process/apparmorProfile";
-		if (file === undefined) throw new CortenError("unsupported", `cannot apply AppArmor profile "${apparmorProfile}": AppArmor is not enabled on this host`, { at });
+		if (file === undefined)
+			throw new CortenError("unsupported", `cannot apply AppArmor profile "${apparmorProfile}": AppArmor is not enabled on this host`, {
+				at,
+			});
 		labels.push({ file, text: `exec ${apparmorProfile}`, what: `apply AppArmor profile "${apparmorProfile}"`, at });
 	}
 	if (selinuxLabel) {
@@ -38,19 +41,20 @@ function withoutSelinux(label: string, at: string): CortenError {
 	return new CortenError("unsupported", `cannot apply SELinux label "${label}": SELinux is not enabled on this host`, { at });
 }
 
-/** The new process, while /proc is the host's. @throws `unsupported` for a label whose security module is not there */
+/** The host's side: holds on to its own /proc, in which each process finds itself. @throws `unsupported` for a label whose security module is not there */
 export function openLabels(steps: Steps, process: Process, host: HostFacts): Labels | undefined {
 	const labels = labelsOf(process, host);
 	if (labels.length === 0) return undefined;
 	const slot = takeSlot(steps);
-	add(steps, "openat", { out: slot, dir: cwd, path: "/proc/self/attr", flags: O_PATH | O_DIRECTORY, mode: 0 }, 'open "/proc/self/attr"');
+	add(steps, "openat", { out: slot, dir: cwd, path: "/proc", flags: O_PATH | O_DIRECTORY, mode: 0 }, 'open "/proc"');
 	return { slot, labels };
 }
 
 /** Writes them, for the execve that follows. */
 export function writeLabels(steps: Steps, opened: Labels | undefined): void {
 	if (opened === undefined) return;
-	for (const { file, text, what, at } of opened.labels) add(steps, "write", { dir: opened.slot, path: file, data: bytesOf(text), flags: 0 }, what, at);
+	for (const { file, text, what, at } of opened.labels)
+		add(steps, "write", { dir: opened.slot, path: `self/attr/${file}`, data: bytesOf(text), flags: 0 }, what, at);
 	freeSlot(steps, opened.slot);
 }
 

@@ -6,6 +6,7 @@ import { CortenError } from "../base/errors.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, Mount } from "../spec/runtime.ts";
 import { addCgroupMount } from "./cgroup-mount.ts";
+import { contextOptions } from "./labels.ts";
 import { stagedSource } from "./mount-points.ts";
 import { attach, createFolder, createLike, gatheredBind, type MountContext, nameOf, type ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
@@ -78,7 +79,7 @@ function addFilesystem(steps: Steps, parsed: ParsedMount, context: MountContext)
 		throw new CortenError("invalid-spec", `cannot mount at "${mount.destination}": it has no type`, { at: `${at}/type` });
 	const type = mount.type;
 	const attrs = options.attributes.set | options.recursiveAttributes.set;
-	const words = [`source=${mount.source ?? type}`, ...options.data];
+	const words = [`source=${mount.source ?? type}`, ...options.data, ...contextOptions(context.config, context.host, type)];
 	if ((attrs & flag.MOUNT_ATTR_RDONLY) !== 0 && !virtualTypes.includes(type)) words.push("ro");
 	const made = takeSlot(steps);
 	add(steps, "fsmount", { out: made, type, options: words, attrs }, nameOf(parsed), at);

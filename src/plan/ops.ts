@@ -139,10 +139,10 @@ export const opTable = {
 	/** Writes the number of the new process into a file, in one call. */
 	writepid: { dir: "slot", path: "str" },
 	/**
-	 * Moves the interface `name` into the network namespace in `namespace` (cwd: the new process's own) under `newName`, in which the kernel
+	 * Moves the interface `name` into the network namespace of the new process under `newName`, in which the kernel
 	 * replaces a %d; with its permanent global addresses, and up.
 	 */
-	netdevice: { namespace: "slot", name: "str", newName: "str" },
+	netdevice: { name: "str", newName: "str" },
 	/** Lets the new process exec, and learns whether it could. */
 	go: {},
 	/** Tells the new process's pid ("PID\n") to whoever is behind `fd`, and waits for one byte: it has been put where it belongs. */

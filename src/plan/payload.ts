@@ -3,7 +3,9 @@
 
 import type { HostFacts } from "../linux/host.ts";
 import type { Process, Seccomp } from "../spec/runtime.ts";
+import { addAttributes, type SharedAttributes } from "./attributes.ts";
 import { addCredentials } from "./credentials.ts";
+import { type Labels, writeLabels } from "./labels.ts";
 import { addExecve, addLimits, programCandidates } from "./process.ts";
 import { add, type Steps } from "./steps.ts";
 import type { UserNamespace } from "./userns.ts";
@@ -26,6 +28,9 @@ export type Payload = {
 	readonly user?: Pick<UserNamespace, "deny"> | undefined;
 	/** The slot of the socket at which it waits once more. */
 	readonly gate?: number | undefined;
+	/** What the container gives all its processes. */
+	readonly shared: SharedAttributes;
+	readonly labels: Labels | undefined;
 	/** What is still to be done when it is started. */
 	readonly addStarted?: () => void;
 };
@@ -38,6 +43,8 @@ export function addPayload(steps: Steps, payload: Payload): void {
 	add(steps, "umask", { mask: process.user.umask ?? defaultUmask }, "set the umask", "/process/user/umask");
 	add(steps, "close_range", { first: 3 + (payload.preserveFds ?? 0) }, "mark open files to close");
 	if (payload.user === undefined) addLimits(steps, process, host);
+	addAttributes(steps, process, payload.shared);
+	writeLabels(steps, payload.labels);
 	const ready = (): void => {
 		const candidates = programCandidates(process);
 		// A start that comes later fails now, not then, when there is nothing to run.

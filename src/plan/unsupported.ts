@@ -2,7 +2,7 @@
 // property deletes its line here.
 
 import { CortenError } from "../base/errors.ts";
-import type { Config, IdMapping, Process } from "../spec/runtime.ts";
+import type { Config, IdMapping } from "../spec/runtime.ts";
 
 /** A JSON pointer, and whether something is asked for there. An empty text, list or object asks for nothing. */
 type Check<T> = readonly [at: string, asked: (section: T) => unknown];
@@ -18,22 +18,7 @@ const mapped = ({
 	readonly gidMappings?: readonly IdMapping[];
 }) => some(uidMappings) || some(gidMappings);
 
-const processChecks: readonly Check<Process>[] = [
-	["/process/apparmorProfile", (process) => process.apparmorProfile],
-	["/process/selinuxLabel", (process) => process.selinuxLabel],
-	["/process/ioPriority", (process) => process.ioPriority],
-	["/process/scheduler", (process) => process.scheduler],
-	["/process/execCPUAffinity", (process) => some(process.execCPUAffinity)],
-];
-
-const linuxChecks: readonly Check<Config["linux"]>[] = [
-	["/linux/netDevices", ({ netDevices }) => some(netDevices)],
-	["/linux/seccomp/listenerPath", ({ seccomp }) => some(seccomp?.listenerPath)],
-	["/linux/mountLabel", ({ mountLabel }) => some(mountLabel)],
-	["/linux/personality", ({ personality }) => personality],
-	["/linux/memoryPolicy", ({ memoryPolicy }) => memoryPolicy],
-	["/linux/intelRdt", ({ intelRdt }) => some(intelRdt)],
-];
+const linuxChecks: readonly Check<Config["linux"]>[] = [["/linux/seccomp/listenerPath", ({ seccomp }) => some(seccomp?.listenerPath)]];
 
 function refuse(asked: readonly string[]): void {
 	if (asked.length === 0) return;
@@ -49,13 +34,8 @@ function askedOf<T>(checks: readonly Check<T>[], section: T, prefix = ""): strin
  * @throws `unsupported` with every JSON pointer, the first in `at`
  */
 export function refuseUnsupported(config: Config): void {
-	const asked = askedOf(processChecks, config.process);
+	const asked: string[] = [];
 	for (const [index, mount] of config.mounts.entries()) if (mapped(mount)) asked.push(`/mounts/${index}/uidMappings`);
 	asked.push(...askedOf(linuxChecks, config.linux));
 	refuse(asked);
-}
-
-/** The same for the process of an exec. @throws `unsupported` */
-export function refuseUnsupportedProcess(process: Process): void {
-	refuse(askedOf(processChecks, process));
 }

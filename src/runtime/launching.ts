@@ -8,6 +8,7 @@ import { readHostFacts } from "../linux/host.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
+import { hostNeeds } from "../plan/host-needs.ts";
 import type { Config } from "../spec/runtime.ts";
 import { chooseCgroups } from "./cgroups.ts";
 import type { RuntimeContext } from "./command.ts";
@@ -45,7 +46,7 @@ export function launchContainer(context: RuntimeContext, request: LaunchRequest)
 	const text = readConfigFile(bundle);
 	const config = decodeConfig(text, `config "${bundle}/config.json"`);
 	checkTerminal(config, request);
-	const host = readHostFacts();
+	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const rootfs = absolute(config.root.path, bundle);
 	const path = folderOf(context.root, id);
 	const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless });

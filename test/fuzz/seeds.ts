@@ -48,6 +48,8 @@ const exec = compileExec({
 	pid: 4711,
 	startTime: 99n,
 	process: minimalConfig.process,
+	shared: {},
+	id: "c1",
 	namespaces: ["mount", "pid", "uts"],
 	cgroups: ["/sys/fs/cgroup/corten-c1"],
 	frame: { output: "inherit", input: "null" },

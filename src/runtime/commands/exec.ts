@@ -6,6 +6,7 @@ import { readLink, readText } from "../../linux/file.ts";
 import { readHostFacts } from "../../linux/host.ts";
 import { type CompileExecInput, compileExec } from "../../plan/compile-exec.ts";
 import { encodePlan } from "../../plan/encode.ts";
+import { hostNeeds } from "../../plan/host-needs.ts";
 import type { Config } from "../../spec/runtime.ts";
 import { cgroupsOfExec } from "../cgroups.ts";
 import { defineRuntimeCommand } from "../command.ts";
@@ -43,11 +44,13 @@ export const command = defineRuntimeCommand({
 		checkTerminal(process_.terminal, options);
 		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
 		const preserved = countPreserved(options["preserve-fds"], process.env);
-		const host = readHostFacts();
+		const host = readHostFacts(hostNeeds(process_, config.linux));
 		const plan = compileExec({
 			...target,
 			process: process_,
 			...(config.linux.seccomp !== undefined && { seccomp: config.linux.seccomp }),
+			shared: config.linux,
+			id,
 			...namespacesOf(target.pid, config),
 			cgroups: (options.cgroup === undefined ? cgroupsOfExec(container.record.cgroups, host, target.pid) : container.record.cgroups).map(
 				(folder) => below(folder, options.cgroup),
