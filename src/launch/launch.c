@@ -210,7 +210,7 @@ static long run_op(const struct plan_op *op)
 	case OP_OPENAT: return fill(a[0], sys(openat, slot_fd(a[1]), text_at(a[2]), a[3] | O_CLOEXEC, a[4]));
 	case OP_OPENAT2: return openat2_op(op);
 	case OP_MKDIRAT: return sys(mkdirat, slot_fd(a[0]), text_at(a[1]), a[2]);
-	case OP_MKNODAT: return sys(mknodat, slot_fd(a[0]), text_at(a[1]), a[2], a[3]);
+	case OP_MKNODAT: return mknodat_op(op);
 	case OP_SYMLINKAT: return sys(symlinkat, text_at(a[0]), slot_fd(a[1]), text_at(a[2]));
 	case OP_FCHOWNAT: return sys(fchownat, slot_fd(a[0]), text_at(a[1]), a[2], a[3], a[4]);
 	case OP_FCHMODAT: return sys(fchmodat, slot_fd(a[0]), text_at(a[1]), a[2]);
@@ -244,6 +244,10 @@ static long run_op(const struct plan_op *op)
 		long result = sys(fchdir, slot_fd(a[0]));
 		return result < 0 ? result : sys(chroot, ".");
 	}
+	case OP_MOUNT_AT: return mount_at_op(op);
+	case OP_COPYUP: return copyup(slot_fd(a[0]), slot_fd(a[1]));
+	case OP_USERNS: return userns_op(op);
+	case OP_MOUNT_IDMAP: return mount_idmap_op(op);
 	case OP_UNSHARE: return sys(unshare, a[0]);
 	case OP_SETNS: return sys(setns, slot_fd(a[0]), a[1]);
 	case OP_SETNS_ONCE: return setns_once_op(op);

@@ -83,6 +83,18 @@ long loop_op(const struct plan_op *op);
 long mask_op(const struct plan_op *op);
 long readonly_op(const struct plan_op *op);
 long pivot_root_op(int root);
+long mount_at_op(const struct plan_op *op);
+void put_fd_path(struct text *t, int fd);
+
+// device.c
+long mknodat_op(const struct plan_op *op);
+
+// copyup.c
+long copyup(int from, int to);
+
+// mount-idmap.c
+long userns_op(const struct plan_op *op);
+long mount_idmap_op(const struct plan_op *op);
 
 // attributes.c
 long writepid_op(const struct plan_op *op);

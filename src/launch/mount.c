@@ -101,36 +101,60 @@ long write_by_rename(int dir, const char *path, const char *data, size_t length)
 
 // ---- mounts
 
+// The only name that a descriptor has.
+void put_fd_path(struct text *t, int fd)
+{
+	put(t, "/proc/self/fd/"), put_number(t, (uint64_t)fd, 1);
+}
+
+static int slot_of(const char *digits)
+{
+	uint64_t slot = 0;
+	for (; *digits >= '0' && *digits <= '9' && slot < SLOT_COUNT; digits++)
+		slot = slot * 10 + (uint64_t)(*digits - '0');
+	return slot < SLOT_COUNT ? self.slots[slot] : -1;
+}
+
+static long fsconfig_option(int context, const char *option)
+{
+	char key[128], value[64];
+	char form = *option == '@' || *option == '%' ? *option++ : 0;
+	size_t n = 0;
+	for (; option[n] && option[n] != '='; n++) {
+		if (n + 1 == sizeof key)
+			return -ENAMETOOLONG;
+		key[n] = option[n];
+	}
+	key[n] = 0;
+	if (!option[n])
+		return sys(fsconfig, context, FSCONFIG_SET_FLAG, key, 0, 0);
+	if (!form)
+		return sys(fsconfig, context, FSCONFIG_SET_STRING, key, option + n + 1, 0);
+	struct text t = { value, value + sizeof value };
+	int fd = slot_of(option + n + 1);
+	if (form == '@') {
+		if (fd < 0)
+			return -EBADF;
+		put_fd_path(&t, fd);
+	} else {
+		struct stat status;
+		if (fd < 0)
+			return 0;
+		long result = sys(fstat, fd, &status);
+		if (result < 0)
+			return result;
+		for (int shift = 9; shift >= 0; shift -= 3)
+			put_number(&t, status.st_mode >> shift & 7, 1);
+	}
+	return sys(fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
+}
+
 long fsmount_op(const struct plan_op *op)
 {
-	static char value[64];
 	long context = sys(fsopen, text_at(op->args[1]), FSOPEN_CLOEXEC), result = context;
 	const char *option = text_at(op->args[2]);
-	for (uint64_t count = op->args[2] >> 32; result >= 0 && count; count--, option += strlen(option) + 1) {
-		char key[128];
-		size_t n = 0;
-		while (option[n] && option[n] != '=' && n + 1 < sizeof key)
-			key[n] = option[n], n++;
-		key[n] = 0;
-		const char *given = option + n + 1;
-		if (!option[n]) {
-			result = sys(fsconfig, context, FSCONFIG_SET_FLAG, key, 0, 0);
-			continue;
-		}
-		if (*given == '@') { // a slot's file, by the only name a descriptor has
-			uint64_t slot = 0;
-			for (given++; *given >= '0' && *given <= '9' && slot < SLOT_COUNT; given++)
-				slot = slot * 10 + (uint64_t)(*given - '0');
-			if (slot >= SLOT_COUNT || self.slots[slot] < 0) {
-				result = -EBADF;
-				break;
-			}
-			struct text t = { value, value + sizeof value };
-			put(&t, "/proc/self/fd/"), put_number(&t, (uint64_t)self.slots[slot], 1);
-			given = value;
-		}
-		result = sys(fsconfig, context, FSCONFIG_SET_STRING, key, given, 0);
-	}
+	for (uint64_t count = op->args[2] >> 32; result >= 0 && count; count--, option += strlen(option) + 1)
+		result = fsconfig_option((int)context, option);
 	if (result >= 0)
 		result = sys(fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	if (result >= 0)
@@ -138,6 +162,14 @@ long fsmount_op(const struct plan_op *op)
 	if (context >= 0)
 		sys(close, context);
 	return result;
+}
+
+long mount_at_op(const struct plan_op *op)
+{
+	char target[64];
+	struct text t = { target, target + sizeof target };
+	put_fd_path(&t, slot_fd(op->args[1]));
+	return sys(mount, text_at(op->args[0]), target, text_at(op->args[2]), op->args[3], text_at(op->args[4]));
 }
 
 long loop_op(const struct plan_op *op)
@@ -232,9 +264,10 @@ long readonly_op(const struct plan_op *op)
 		return 0;
 	if (target < 0)
 		return target;
+	// With all that is mounted below, but only itself is changed: what config.json mounts there has its own options.
 	long tree = sys(open_tree, target, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), result = tree;
 	if (result >= 0)
-		result = sys(mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
+		result = sys(mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
 	if (result >= 0)
 		result = move_onto(tree, (int)target);
 	else if (tree >= 0)

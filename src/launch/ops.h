@@ -7,14 +7,14 @@
 #define PLAN_OP_BYTES 64
 #define PLAN_MAX_OPS 4096
 #define PLAN_MAX_BYTES 16777216
-#define SLOT_COUNT 64
+#define SLOT_COUNT 256
 #define SLOT_CWD 4294967295u
 
 enum op {
 	OP_OPENAT = 0, /* out out, slot dir, str path, u64 flags, u64 mode */
 	OP_OPENAT2 = 1, /* out out, slot dir, str path, u64 flags, u64 resolve, u64 create */
 	OP_MKDIRAT = 2, /* slot dir, str path, u64 mode */
-	OP_MKNODAT = 3, /* slot dir, str path, u64 mode, u64 dev */
+	OP_MKNODAT = 3, /* slot dir, str path, u64 mode, u64 dev, u64 owner, str source */
 	OP_SYMLINKAT = 4, /* str target, slot dir, str path */
 	OP_FCHOWNAT = 5, /* slot dir, str path, u64 uid, u64 gid, u64 flags */
 	OP_FCHMODAT = 6, /* slot dir, str path, u64 mode */
@@ -37,60 +37,64 @@ enum op {
 	OP_READONLY = 23, /* slot root, str path */
 	OP_PIVOT_ROOT = 24, /* slot slot */
 	OP_CHROOT = 25, /* slot slot */
-	OP_UNSHARE = 26, /* u64 flags */
-	OP_SETNS = 27, /* slot slot, u64 flags */
-	OP_SETNS_ONCE = 28, /* slot slot, u64 flags */
-	OP_PIDFD_OPEN = 29, /* out out, u64 pid, u64 startTime */
-	OP_CLONE3 = 30, /* u64 flags, slot cgroup, u64 parent */
-	OP_FORK = 31, /* u64 flags, slot cgroup */
-	OP_SETSID = 32,
-	OP_SETHOSTNAME = 33, /* str name */
-	OP_SETDOMAINNAME = 34, /* str name */
-	OP_IFUP = 35, /* str name */
-	OP_KEYCTL = 36,
-	OP_OPENPTY = 37, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
-	OP_PRLIMIT = 38, /* u64 resource, u64 soft, u64 hard */
-	OP_FCHOWN = 39, /* u64 uid, u64 everything */
-	OP_UMASK = 40, /* u64 mask */
-	OP_SETGROUPS = 41, /* blob groups */
-	OP_SETRESGID = 42, /* u64 gid */
-	OP_SETRESUID = 43, /* u64 uid */
-	OP_PRCTL = 44, /* u64 option, u64 arg2, u64 arg3 */
-	OP_CAPBSET = 45, /* u64 keep */
-	OP_CAPSET = 46, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
-	OP_SECCOMP = 47, /* blob filter, u64 flags */
-	OP_BPF = 48, /* slot cgroup, blob instructions */
-	OP_CHDIR = 49, /* str path, u64 create */
-	OP_CLOSE_RANGE = 50, /* u64 first */
-	OP_SYNC = 51, /* u64 tied */
-	OP_ACCESS = 52, /* strv candidates */
-	OP_GATE = 53, /* slot socket */
-	OP_SCHED_SETATTR = 54, /* blob attributes */
-	OP_IOPRIO_SET = 55, /* u64 priority */
-	OP_SETAFFINITY = 56, /* blob mask */
-	OP_PERSONALITY = 57, /* u64 persona */
-	OP_SET_MEMPOLICY = 58, /* u64 mode, blob nodes */
-	OP_EXECVE = 59, /* strv candidates, strv argv, strv envp */
-	OP_DETACH = 60, /* str message */
-	OP_WAIT = 61,
-	OP_IDMAP = 62, /* str uids, str gids, u64 deny */
-	OP_NEWIDMAP = 63, /* str program, strv mappings */
-	OP_PIDFILE = 64, /* slot dir, str path, u64 plain */
-	OP_WRITEPID = 65, /* slot dir, str path */
-	OP_NETDEVICE = 66, /* str name, str newName */
-	OP_GO = 67,
-	OP_INTRODUCE = 68, /* u64 fd */
-	OP_RESUME = 69,
-	OP_RELEASE = 70,
-	OP_UNLOCK = 71,
-	OP_SENDFD = 72, /* str path, u64 what */
-	OP_HOOK = 73, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 74, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 75, /* slot dir, str path */
-	OP_RMCGROUP = 76, /* slot dir, str path */
-	OP_RMTREE = 77, /* slot dir, str path */
+	OP_MOUNT_AT = 26, /* str source, slot target, str type, u64 flags, str data */
+	OP_COPYUP = 27, /* slot from, slot to */
+	OP_USERNS = 28, /* out out, str uids, str gids */
+	OP_MOUNT_IDMAP = 29, /* slot slot, slot userns, u64 flags */
+	OP_UNSHARE = 30, /* u64 flags */
+	OP_SETNS = 31, /* slot slot, u64 flags */
+	OP_SETNS_ONCE = 32, /* slot slot, u64 flags */
+	OP_PIDFD_OPEN = 33, /* out out, u64 pid, u64 startTime */
+	OP_CLONE3 = 34, /* u64 flags, slot cgroup, u64 parent */
+	OP_FORK = 35, /* u64 flags, slot cgroup */
+	OP_SETSID = 36,
+	OP_SETHOSTNAME = 37, /* str name */
+	OP_SETDOMAINNAME = 38, /* str name */
+	OP_IFUP = 39, /* str name */
+	OP_KEYCTL = 40,
+	OP_OPENPTY = 41, /* slot root, u64 console, u64 rows, u64 columns, u64 uid */
+	OP_PRLIMIT = 42, /* u64 resource, u64 soft, u64 hard */
+	OP_FCHOWN = 43, /* u64 uid, u64 everything */
+	OP_UMASK = 44, /* u64 mask */
+	OP_SETGROUPS = 45, /* blob groups */
+	OP_SETRESGID = 46, /* u64 gid */
+	OP_SETRESUID = 47, /* u64 uid */
+	OP_PRCTL = 48, /* u64 option, u64 arg2, u64 arg3 */
+	OP_CAPBSET = 49, /* u64 keep */
+	OP_CAPSET = 50, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
+	OP_SECCOMP = 51, /* blob filter, u64 flags */
+	OP_BPF = 52, /* slot cgroup, blob instructions */
+	OP_CHDIR = 53, /* str path, u64 create */
+	OP_CLOSE_RANGE = 54, /* u64 first */
+	OP_SYNC = 55, /* u64 tied */
+	OP_ACCESS = 56, /* strv candidates */
+	OP_GATE = 57, /* slot socket */
+	OP_SCHED_SETATTR = 58, /* blob attributes */
+	OP_IOPRIO_SET = 59, /* u64 priority */
+	OP_SETAFFINITY = 60, /* blob mask */
+	OP_PERSONALITY = 61, /* u64 persona */
+	OP_SET_MEMPOLICY = 62, /* u64 mode, blob nodes */
+	OP_EXECVE = 63, /* strv candidates, strv argv, strv envp */
+	OP_DETACH = 64, /* str message */
+	OP_WAIT = 65,
+	OP_IDMAP = 66, /* str uids, str gids, u64 deny */
+	OP_NEWIDMAP = 67, /* str program, strv mappings */
+	OP_PIDFILE = 68, /* slot dir, str path, u64 plain */
+	OP_WRITEPID = 69, /* slot dir, str path */
+	OP_NETDEVICE = 70, /* str name, str newName */
+	OP_GO = 71,
+	OP_INTRODUCE = 72, /* u64 fd */
+	OP_RESUME = 73,
+	OP_RELEASE = 74,
+	OP_UNLOCK = 75,
+	OP_SENDFD = 76, /* str path, u64 what */
+	OP_HOOK = 77, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 78, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 79, /* slot dir, str path */
+	OP_RMCGROUP = 80, /* slot dir, str path */
+	OP_RMTREE = 81, /* slot dir, str path */
 };
-#define OP_COUNT 78
+#define OP_COUNT 82
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -105,7 +109,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"ostuu",
 	"ostuuu",
 	"stu",
-	"stuu",
+	"stuuut",
 	"tst",
 	"stuuu",
 	"stu",
@@ -128,6 +132,10 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"st",
 	"s",
 	"s",
+	"tstut",
+	"ss",
+	"ott",
+	"ssu",
 	"u",
 	"su",
 	"su",
@@ -209,6 +217,10 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"readonly",
 	"pivot_root",
 	"chroot",
+	"mount_at",
+	"copyup",
+	"userns",
+	"mount_idmap",
 	"unshare",
 	"setns",
 	"setns_once",

@@ -5,11 +5,11 @@
 import { O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config } from "../spec/runtime.ts";
-import { addDeviceLinks, devicesOf, typeBits } from "./devices.ts";
+import { addDeviceLinks, devicesOf, ownerOf, typeBits } from "./devices.ts";
 import { gatheredDevice } from "./gathering.ts";
+import { sourceOfDev } from "./mount-parse.ts";
 import { attach, createFile, type ParsedMount } from "./mount-target.ts";
-import { sourceOfDev } from "./mounts.ts";
-import { cwd, opFlags } from "./ops.ts";
+import { cwd } from "./ops.ts";
 import type { Root } from "./rootfs.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
@@ -19,13 +19,14 @@ export function bindDevices(steps: Steps, config: Config, mounts: readonly Parse
 	const tree = takeSlot(steps);
 	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 	const flags = O_PATH | O_DIRECTORY;
-	for (const [index, { path, type, mode, at }] of devicesOf(config).entries()) {
+	for (const [index, { path, type, mode, uid, gid, at }] of devicesOf(config).entries()) {
 		const what = `bind device "${path}"`;
 		if (type === "p") {
 			const above = path.slice(0, path.lastIndexOf("/")) || "/";
 			add(steps, "openat2", { out: tree, dir: root, path: above, flags, resolve, create: 1 }, `open "${above}"`, at);
 			const name = path.slice(path.lastIndexOf("/") + 1);
-			add(steps, "mknodat", { dir: tree, path: name, mode: typeBits.p | mode, dev: 0 }, `make "${path}"`, at, opFlags.presentOk);
+			const args = { dir: tree, path: name, mode: typeBits.p | mode, dev: 0, owner: ownerOf(uid, gid), source: "" };
+			add(steps, "mknodat", args, `make "${path}"`, at);
 			continue;
 		}
 		const source = gathered ? { dir: stage, path: gatheredDevice(index) } : { dir: cwd, path };

@@ -12,7 +12,7 @@ import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
 /** Mounts the container's cgroup (v2), or all that it joined below a tmpfs, named as on the host (v1). */
 export function addCgroupMount(steps: Steps, parsed: ParsedMount, context: MountContext): void {
-	const { mount, options, at } = parsed;
+	const { options, at } = parsed;
 	const { config, host } = context;
 	const set = options.attributes.set | options.recursiveAttributes.set;
 	const folders = cgroupsOf(config.linux, host, context.frame).map(({ path }) => path);
@@ -23,7 +23,7 @@ export function addCgroupMount(steps: Steps, parsed: ParsedMount, context: Mount
 	};
 	if (host.cgroup.version === 2) {
 		bind(folders[0] ?? host.cgroup.mountPoint, nameOf(parsed));
-		attach(steps, context.root, mount.destination, made, createFolder, false, nameOf(parsed), at);
+		attach(steps, context.root, parsed.path, made, createFolder, false, nameOf(parsed), at);
 	} else addHierarchies(steps, parsed, context, host.cgroup.hierarchies, set, made, bind);
 	freeSlot(steps, made);
 }
@@ -45,7 +45,7 @@ function addHierarchies(
 	const base = takeSlot(steps);
 	const attrs = set & ~flag.MOUNT_ATTR_RDONLY;
 	add(steps, "fsmount", { out: base, type: "tmpfs", options: ["source=cgroup", "mode=755"], attrs }, nameOf(parsed), at);
-	attach(steps, root, mount.destination, base, createFolder, false, nameOf(parsed), at);
+	attach(steps, root, parsed.path, base, createFolder, false, nameOf(parsed), at);
 	for (const { mountPoint, controllers } of hierarchies) {
 		const name = hierarchyName(mountPoint);
 		const what = `mount cgroup "${name}"`;

@@ -120,6 +120,25 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	}),
 	"mount-bind-shared": { ...mount({ destination: "/data", source: "/srv/data", options: ["rbind", "rshared"] }) },
 	"mount-bind-slave": mount({ destination: "/data", source: "/srv/data", options: ["bind", "slave", "noatime"] }),
+	"mount-relative": mount({ destination: "data//x/../y", source: "volume", options: ["bind"] }),
+	"mount-root": mount({ destination: "/", type: "tmpfs", source: "tmpfs", options: ["mode=755"] }, { destination: "/a", type: "ramfs" }),
+	"mount-tmpfs-copyup": mount({ destination: "/data", type: "tmpfs", options: ["tmpcopyup", "ro"] }),
+	"mount-tmpfs-read-only": mount(
+		{ destination: "/data", type: "tmpfs", options: ["ro", "mode=755"] },
+		{ destination: "/data/x", type: "tmpfs", options: ["mode=755"] },
+	),
+	"mount-remount": mount(
+		{ destination: "/data", type: "tmpfs", options: ["remount", "ro", "size=1m"] },
+		{ destination: "/srv", type: "none", options: ["remount", "bind", "ro", "rnosuid"] },
+	),
+	"mount-ext4": mount({ destination: "/data", type: "ext4", source: "/dev/sda", options: ["ro", "acl", "data=ordered", "slave"] }),
+	"mount-idmap": mount({
+		destination: "/data",
+		source: "/srv",
+		options: ["rbind", "ridmap"],
+		uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
+		gidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
+	}),
 	"mount-bind-dev": mount({ destination: "/dev", source: "/dev", options: ["rbind"] }),
 	"mount-cgroup": mount(cgroupMount),
 	"mount-cgroup-v1": {
@@ -139,6 +158,11 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	"cgroup-scope-v1": { host: hybridHost, ...frame({ scope: { fd: 9 } }) },
 	"resources-unified": linux({ cgroupsPath: "/a/b", resources: { unified: { "memory.high": "1048576", "io.max": "8:0 rbps=1" } } }),
 	"rootfs-folder": { rootfs: { kind: "folder", path: "/srv/root" } },
+	"rootfs-folder-no-pivot": {
+		rootfs: { kind: "folder", path: "/srv/root" },
+		frame: { ...minimalInput.frame, noPivot: true },
+		...linux({ maskedPaths: ["/proc/acpi"] }),
+	},
 	"rootfs-loop": { host: { ...minimalHost, kernel: [6, 1], erofsFromFile: false } },
 	"rootfs-layers": {
 		rootfs: {
@@ -314,10 +338,12 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 	"invalid-spec /linux/resources/unified": linux({ resources: { unified: { "../x.y": "1" } } }),
 	"unsupported /linux/resources/unified": { ...linux({ resources: { unified: { "memory.high": "1" } } }), host: hybridHost },
 	"invalid-spec /linux/rootfsPropagation": linux({ rootfsPropagation: "sideways" }),
-	"invalid-spec /mounts/0/destination": mount({ destination: "data", source: "/srv", options: ["bind"] }),
+	"invalid-spec /mounts/0/destination": mount({ destination: "/x/../proc/1", source: "/srv", options: ["bind"] }),
 	"invalid-spec /mounts/0/source": mount({ destination: "/data", options: ["bind"] }),
 	"invalid-spec /mounts/0/type": mount({ destination: "/data" }),
-	"unsupported /mounts/0/options": mount({ destination: "/data", type: "tmpfs", options: ["tmpcopyup"] }),
+	"invalid-spec /mounts/0/options": mount({ destination: "/data", type: "ramfs", options: ["tmpcopyup"] }),
+	"invalid-spec /mounts/0": mount({ destination: "/data", source: "/srv", options: ["rbind", "idmap"] }),
+	"unsupported /mounts/0": mount({ destination: "/", source: "/dev/sda", type: "ext4" }),
 	"invalid-spec /linux/resources/devices/0": linux({ resources: { devices: [{ allow: true, type: "q" }] } }),
 	...refusedAttributes,
 	"invalid-spec /linux/devices/0": linux({ devices: [{ type: "c", path: "/dev/x" }] }),

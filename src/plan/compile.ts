@@ -5,6 +5,7 @@ import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config } from "../spec/runtime.ts";
+import { closeMappedBinds, openMappedBinds, openSharedBinds } from "./binds.ts";
 import { bindDevices } from "./bound-devices.ts";
 import { addCgroupDevices, addCgroups, addScope, joinCgroups } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
@@ -14,7 +15,8 @@ import { enterGathered, gather, makesDevices } from "./gathering.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks, enterBundle } from "./hooks.ts";
 import { addRdtGroups, joinRdtGroups, rdtGroups, removeRdtGroups } from "./intel-rdt.ts";
 import { openLabels } from "./labels.ts";
-import { addMounts, openSharedBinds, parseMounts } from "./mounts.ts";
+import { parseMounts } from "./mount-parse.ts";
+import { addMounts, finishMounts } from "./mounts.ts";
 import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
 import { addNetDevices, awaitNetDevices } from "./net-devices.ts";
 import type { Plan } from "./ops.ts";
@@ -23,6 +25,7 @@ import { addPayload } from "./payload.ts";
 import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
+import { addChangeRoot } from "./rootfs-folder.ts";
 import { add, startSteps } from "./steps.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { addMappings, becomeRoot, handOver, userNamespace } from "./userns.ts";
@@ -53,6 +56,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	const gate = frame.watch === "gate" ? addListen(steps, frame.folder) : undefined;
 	enterBundle(steps, config, frame);
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
+	const mapped = openMappedBinds(steps, mounts, config, frame);
 	const { clone, late, joins, timeOffsets, mount } = openNamespaces(steps, config);
 	// A hook of the runtime's side must not find itself in the container's pid namespace.
 	const passing = user?.passing === true || (config.hooks !== undefined && joins.some(({ type }) => type === "pid"));
@@ -61,7 +65,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		addOomScore(steps, process);
 		if (cgroups.later === undefined) joinCgroups(steps, cgroups);
 		if (user !== undefined) handOver(steps, user, process);
-		if (user?.gathered === true) gather(steps, { config, rootfs, frame, host, mounts, user });
+		if (user?.gathered === true) gather(steps, { config, rootfs, frame, host, mounts, user, mapped });
 		addTimeNamespace(steps, timeOffsets, false);
 		joinInPassing(steps, joins);
 	} else joinNamespaces(steps, joins, (type) => type === "pid"); // holds for children, not for the caller itself
@@ -86,22 +90,24 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 
 	// The root filesystem. First no mount made here may reach the host.
 	const gathered = user?.gathered === true;
-	const opened = gathered ? new Map<number, number>() : openSharedBinds(steps, mounts, frame);
+	const opened = gathered ? mapped : openSharedBinds(steps, mounts, config, frame, mapped);
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
 	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
-	const root = gathered ? enterGathered(steps) : addRootfs(steps, rootfs, frame, host, mounts, mount);
-	addMounts(steps, { ...root, mounts, config, host, frame, opened, gathered });
-	if (user === undefined && host.initialUserNamespace) addDevices(steps, config, mounts, root.root);
-	else bindDevices(steps, config, mounts, root, gathered && makesDevices(host));
-	connect(steps, process, frame, output, root.root, true);
+	const made = gathered ? enterGathered(steps) : addRootfs(steps, rootfs, { frame, host, config, mounts, place: mount });
+	const { root, late: unfinished } = addMounts(steps, { ...made, mounts, config, host, frame, opened, gathered });
+	const { stage } = made;
+	if (user === undefined && host.initialUserNamespace) addDevices(steps, config, mounts, root);
+	else bindDevices(steps, config, mounts, { root, stage }, gathered && makesDevices(host));
+	connect(steps, process, frame, output, root, true);
+	finishMounts(steps, unfinished);
 	addSysctls(steps, config);
-	addPaths(steps, config, root);
+	addPaths(steps, config, { root, stage });
 	addContainerHooks(steps, config, frame);
-	add(steps, "pivot_root", { slot: root.root }, "change the root", "/root");
+	addChangeRoot(steps, rootfs, root, frame);
 	const propagation = propagationOf(linux.rootfsPropagation);
 	if (propagation !== undefined) {
 		// Only now: the kernel does not pivot to a shared root.
-		const args = { slot: root.root, flags: propagation.recursive ? flag.AT_RECURSIVE : 0, set: 0, clear: 0, propagation: propagation.bit };
+		const args = { slot: root, flags: propagation.recursive ? flag.AT_RECURSIVE : 0, set: 0, clear: 0, propagation: propagation.bit };
 		add(steps, "mount_setattr", args, `make the root filesystem "${linux.rootfsPropagation}"`, "/linux/rootfsPropagation");
 	}
 
@@ -136,6 +142,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addNetDevices(steps, config);
 	addRuntimeHooks(steps, config, frame);
 	addWait(steps, output);
+	closeMappedBinds(steps, mapped);
 	addCgroupDevices(steps, linux, host, frame, cgroups);
 	if (user !== undefined) addLimits(steps, process, host);
 	addGo(steps, { frame, output, terminal: process.terminal }, () => addHooks(steps, config, frame, "poststart"));

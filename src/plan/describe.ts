@@ -40,6 +40,7 @@ const mountFlags: Bits = {
 	MS_NOSUID: 2,
 	MS_NODEV: 4,
 	MS_NOEXEC: 8,
+	MS_REMOUNT: 0x20,
 	MS_REC: 0x4000,
 	MS_UNBINDABLE: 0x2_0000,
 	MS_PRIVATE: 0x4_0000,
@@ -121,6 +122,7 @@ function integer(op: Op["op"], arg: string, value: number | bigint): string | un
 		case "mknodat.dev":
 			return `${(number >> 8) & 0xfff}:${(number & 0xff) | ((number >> 12) & ~0xff)}`;
 		case "mount.flags":
+		case "mount_at.flags":
 		case "mount_setattr.propagation":
 			return named(number, mountFlags);
 		case "fsmount.attrs":
@@ -129,7 +131,10 @@ function integer(op: Op["op"], arg: string, value: number | bigint): string | un
 			return named(number, attributes);
 		case "open_tree.flags":
 		case "mount_setattr.flags":
+		case "mount_idmap.flags":
 			return named(number, treeFlags);
+		case "mknodat.owner":
+			return `${BigInt(value) & 0xffff_ffffn}:${BigInt(value) >> 32n}`;
 		case "clone3.flags":
 		case "unshare.flags":
 		case "setns.flags":

@@ -9,11 +9,11 @@ import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config } from "../spec/runtime.ts";
-import { devicesOf, typeBits } from "./devices.ts";
+import { prepareBind } from "./binds.ts";
+import { devicesOf, ownerOf, typeBits } from "./devices.ts";
 import type { Frame } from "./frame.ts";
 import { stagedSource } from "./mount-points.ts";
-import { attach, createFolder, createLike, gatheredBind, type ParsedMount } from "./mount-target.ts";
-import { prepareBind } from "./mounts.ts";
+import { attach, createFolder, createLike, gatheredBind, type OpenedBinds, type ParsedMount } from "./mount-target.ts";
 import { CLONE_NEWNS } from "./namespaces.ts";
 import { cwd } from "./ops.ts";
 import { addRootfs, type Root } from "./rootfs.ts";
@@ -28,6 +28,8 @@ export type Gathering = {
 	readonly host: HostFacts;
 	readonly mounts: readonly ParsedMount[];
 	readonly user: UserNamespace;
+	/** @see openMappedBinds */
+	readonly mapped: OpenedBinds;
 };
 
 /** Where on the stage the device with this index is. */
@@ -38,15 +40,15 @@ export const makesDevices = (host: HostFacts): boolean => host.initialUserNamesp
 
 /** Gathers it all. The current folder is the stage afterwards, and so is that of the new process. */
 export function gather(steps: Steps, gathering: Gathering): void {
-	const { config, rootfs, frame, host, mounts, user } = gathering;
+	const { config, rootfs, frame, host, mounts, user, mapped } = gathering;
 	add(steps, "unshare", { flags: CLONE_NEWNS }, "make a mount namespace to gather in", "/linux/namespaces");
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
 	add(steps, "mount", inward, "keep mounts from the host");
 	// Open to everybody: nobody but this process and the new one sees it, and the latter is not the host's root.
-	const { root, stage } = addRootfs(steps, rootfs, frame, host, mounts, "gathered");
+	const { root, stage } = addRootfs(steps, rootfs, { frame, host, config, mounts, place: "gathered" });
 	for (const [index, parsed] of mounts.entries()) {
-		if (!parsed.bind || stagedSource(parsed, frame) !== undefined) continue;
-		const tree = prepareBind(steps, parsed, { frame, stage });
+		if (!parsed.bind || parsed.options.remount || stagedSource(parsed, frame) !== undefined) continue;
+		const tree = prepareBind(steps, parsed, { frame, stage, config, opened: mapped });
 		const what = `gather the source of the mount at "${parsed.mount.destination}"`;
 		attach(steps, stage, gatheredBind(index), tree, createLike(tree), true, what, parsed.at);
 		freeSlot(steps, tree);
@@ -65,10 +67,15 @@ function gatherDevices(steps: Steps, config: Config, stage: number, { uids, gids
 	for (const [index, { path, type, mode, number, uid, gid, at }] of devicesOf(config).entries()) {
 		if (type === "p") continue;
 		const name = `${index}`;
-		add(steps, "mknodat", { dir: made, path: name, mode: typeBits[type] | mode, dev: number }, `make device "${path}"`, at);
-		const owner = { uid: hostId(uids, uid), gid: hostId(gids, gid) };
-		if (owner.uid === undefined || owner.gid === undefined) continue;
-		add(steps, "fchownat", { dir: made, path: name, uid: owner.uid, gid: owner.gid, flags: 0 }, `make device "${path}"`, at);
+		const args = {
+			dir: made,
+			path: name,
+			mode: typeBits[type] | mode,
+			dev: number,
+			owner: ownerOf(hostId(uids, uid) ?? 0, hostId(gids, gid) ?? 0),
+			source: "",
+		};
+		add(steps, "mknodat", args, `make device "${path}"`, at);
 	}
 	freeSlot(steps, made);
 }

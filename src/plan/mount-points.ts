@@ -19,14 +19,14 @@ export function stagedSource({ mount }: ParsedMount, frame: Pick<Frame, "files">
 /** Makes the layer. @param stage its slot */
 export function addMountPoints(steps: Steps, stage: number, mounts: readonly ParsedMount[], frame: Pick<Frame, "files">): void {
 	const made = new Set<string>();
-	const makeFolder = (path: string): void => {
+	const makeFolder = (path: string, mode = 0o755): void => {
 		if (made.has(path)) return;
 		made.add(path);
-		add(steps, "mkdirat", { dir: stage, path, mode: 0o755 }, `make folder "${path}" on the stage`);
+		add(steps, "mkdirat", { dir: stage, path, mode }, `make folder "${path}" on the stage`);
 	};
 	makeFolder(mountPoints);
 	for (const parsed of mounts) {
-		const { mount, bind, at } = parsed;
+		const { mount, bind, options, at } = parsed;
 		const { destination } = mount;
 		const content = frame.files?.find(({ source }) => source === mount.source)?.content;
 		if (content !== undefined && stagedSource(parsed, frame) !== undefined) {
@@ -34,7 +34,10 @@ export function addMountPoints(steps: Steps, stage: number, mounts: readonly Par
 			for (let depth = 2; depth < names.length; depth++) makeFolder(mountPoints + names.slice(0, depth).join("/"));
 			const args = { dir: stage, path: mountPoints + destination, data: bytesOf(content), flags: O_CREAT | O_EXCL | O_NOFOLLOW };
 			add(steps, "write", args, `write "${destination}" on the stage`, at);
-		} else if (!bind && isPlain(destination) && destination.lastIndexOf("/") === 0) makeFolder(mountPoints + destination);
+		} else if (!bind && !options.remount && isPlain(destination) && destination.lastIndexOf("/") === 0) {
+			// A tmpfs without a mode gets that of the folder below it (mounts.ts); where the image has none it is everybody's, as the kernel makes it.
+			makeFolder(mountPoints + destination, mount.type === "tmpfs" ? 0o1777 : 0o755);
+		}
 	}
 }
 

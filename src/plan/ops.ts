@@ -2,7 +2,7 @@
 // over them. encode.ts lays a plan out by this table, describe.ts prints it, and launch/ops.h is generated from it, so the two
 // languages cannot disagree. Ops are named after the section-2 man page of the call they make.
 //
-// Slots: launch keeps 64 file descriptors in numbered slots. An `out` argument fills a slot, a `slot` argument reads one; the
+// Slots: launch keeps 256 file descriptors in numbered slots. An `out` argument fills a slot, a `slot` argument reads one; the
 // value `cwd` (0xffffffff) means AT_FDCWD.
 //
 // Order of a plan: ops of the host side, then clone3, then the ops of the new process up to execve, then (from the index that
@@ -31,7 +31,11 @@ export const opTable = {
 	 */
 	openat2: { out: "out", dir: "slot", path: "str", flags: "u64", resolve: "u64", create: "u64" },
 	mkdirat: { dir: "slot", path: "str", mode: "u64" },
-	mknodat: { dir: "slot", path: "str", mode: "u64", dev: "u64" },
+	/**
+	 * Makes a device, or takes one of the same type and number that is there. owner: uid | gid << 32. Where the kernel allows no devices
+	 * (EPERM, as in a user namespace), the host's own at `source` is bound there.
+	 */
+	mknodat: { dir: "slot", path: "str", mode: "u64", dev: "u64", owner: "u64", source: "str" },
 	symlinkat: { target: "str", dir: "slot", path: "str" },
 	fchownat: { dir: "slot", path: "str", uid: "u64", gid: "u64", flags: "u64" },
 	fchmodat: { dir: "slot", path: "str", mode: "u64" },
@@ -51,7 +55,10 @@ export const opTable = {
 	// mounts
 	/** The old call, for overlay and for kernels before fsopen of a type: paths are relative to the current folder. */
 	mount: { source: "str", target: "str", type: "str", flags: "u64", data: "str" },
-	/** fsopen + one fsconfig for each "key" or "key=value" + fsmount: a detached mount. A value `@N` is the path of slot N. attrs: MOUNT_ATTR_* */
+	/**
+	 * fsopen + one fsconfig for each "key" or "key=value" + fsmount: a detached mount. attrs: MOUNT_ATTR_*. "@key=N" gives the path of
+	 * slot N, "%key=N" the permission bits of what is in slot N, or nothing when it is empty.
+	 */
 	fsmount: { out: "out", type: "str", options: "strv", attrs: "u64" },
 	/** A loop device, read-only, autoclear, over the file in `file`. */
 	loop: { out: "out", file: "slot" },
@@ -62,11 +69,19 @@ export const opTable = {
 	move_mount: { from: "slot", to: "slot" },
 	/** Hides `path` (in root): a folder under a clone of the empty folder mount, anything else under the null device; absent: skipped. */
 	mask: { root: "slot", path: "str", nullDevice: "slot", emptyFolder: "slot" },
-	/** Makes `path` (in root) and all mounts below it read-only; absent: skipped. */
+	/** Makes `path` (in root) read-only, mounts below it stay as they are; absent: skipped. */
 	readonly: { root: "slot", path: "str" },
 	pivot_root: { slot: "slot" },
 	/** The folder in the slot becomes the root and the current folder. */
 	chroot: { slot: "slot" },
+	/** mount(2) onto (or, with MS_REMOUNT, of) what is in the slot `target`: for filesystems with options that fsconfig does not take. */
+	mount_at: { source: "str", target: "slot", type: "str", flags: "u64", data: "str" },
+	/** Copies what is in the folder `from` into the folder `to`, which also gets its owner: by descriptor, no link is followed, no mount is entered. */
+	copyup: { from: "slot", to: "slot" },
+	/** A user namespace with these mappings (lines of uid_map and gid_map) and without processes. */
+	userns: { out: "out", uids: "str", gids: "str" },
+	/** MOUNT_ATTR_IDMAP. flags: AT_RECURSIVE */
+	mount_idmap: { slot: "slot", userns: "slot", flags: "u64" },
 	// namespaces and processes
 	unshare: { flags: "u64" },
 	setns: { slot: "slot", flags: "u64" },
@@ -178,7 +193,7 @@ export const opNames = Object.keys(opTable) as OpName[];
 /** AT_FDCWD, as a slot. */
 export const cwd = 0xffffffff;
 /** launch's number of slots. */
-export const slotCount = 64;
+export const slotCount = 256;
 
 type ArgValue = {
 	readonly out: number;

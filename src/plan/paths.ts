@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, NamespaceType } from "../spec/runtime.ts";
+import { cwd } from "./ops.ts";
 import { addEmptyFolder, type Root } from "./rootfs.ts";
 import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
@@ -57,34 +58,28 @@ const namespaced: readonly (readonly [type: NamespaceType, names: readonly strin
 ];
 
 /**
- * Sets sysctls through a proc mount of the new process's own, which nothing in the container can have prepared (CVE-2025-52881).
- * @throws `invalid-spec` for one that is not a new namespace's: it would be the host's
+ * Sets sysctls through the host's own /proc, before the root changes: nothing in the container can have prepared it (CVE-2025-52881), and
+ * /proc/sys shows the namespaces of whoever writes.
+ * @throws `invalid-spec` for one that is not a namespace of the container's own: it would be the host's
  */
 export function addSysctls(steps: Steps, config: Config): void {
-	const entries = Object.entries(config.linux.sysctl ?? {});
-	if (entries.length === 0) return;
-	const proc = takeSlot(steps);
-	add(
-		steps,
-		"fsmount",
-		{ out: proc, type: "proc", options: [], attrs: flag.MOUNT_ATTR_NOSUID | flag.MOUNT_ATTR_NODEV | flag.MOUNT_ATTR_NOEXEC },
-		'mount "proc" for sysctls',
-		"/linux/sysctl",
-	);
-	for (const [given, value] of entries) {
+	for (const [given, value] of Object.entries(config.linux.sysctl ?? {})) {
 		const at = `/linux/sysctl/${given.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+		const refuse = (why: string): CortenError => new CortenError("invalid-spec", `cannot set sysctl "${given}": ${why}`, { at });
 		const path = sysctlPath(given);
 		const name = path.replaceAll("/", ".");
+		if (name === "kernel.hostname") throw refuse("it conflicts with the field hostname");
 		const type = namespaced.find(([, names]) =>
 			names.some((known) => (known.endsWith(".") ? name.startsWith(known) : name === known)),
 		)?.[0];
-		const own = type !== undefined && config.linux.namespaces.some((namespace) => namespace.type === type);
-		if (!own || path.split("/").some((part) => part === "" || part === "." || part === "..")) {
-			throw new CortenError("invalid-spec", `cannot set sysctl "${given}": it is not one of the container's namespaces`, { at });
+		const own = config.linux.namespaces.find((namespace) => namespace.type === type);
+		const theHosts = own?.path !== undefined && /^\/proc\/(1|self|thread-self)\/ns\//.test(own.path);
+		if (own === undefined || theHosts || path.split("/").some((part) => part === "" || part === "." || part === "..")) {
+			throw refuse("it is not one of the container's namespaces");
 		}
-		add(steps, "write", { dir: proc, path: `sys/${path}`, data: bytesOf(value), flags: 0 }, `set sysctl "${given}" to "${value}"`, at);
+		const what = `set sysctl "${given}" to "${value}"`;
+		add(steps, "write", { dir: cwd, path: `/proc/sys/${path}`, data: bytesOf(value), flags: 0 }, what, at);
 	}
-	freeSlot(steps, proc);
 }
 
 /** sysctl(8): whichever of . and / comes first separates, the other is part of a name (net.ipv4.conf.eth0/1.forwarding). */

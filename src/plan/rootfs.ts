@@ -8,35 +8,43 @@ import { O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from "../linux/file.ts";
 import type { HostFacts } from "../linux/host.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { LayerSource, RootfsRecipe } from "../spec/rootfs.ts";
+import type { Config } from "../spec/runtime.ts";
 import type { Frame } from "./frame.ts";
 import { addMountPoints, mountPoints } from "./mount-points.ts";
 import type { ParsedMount } from "./mount-target.ts";
 import { cwd } from "./ops.ts";
+import { addBareFolder, openFolder } from "./rootfs-folder.ts";
 import { add, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
-/** The slots that hold the root of the container, and the stage around it. */
+/** The slots that hold the root of the container, and the stage around it; cwd when there is no stage. */
 export type Root = { readonly root: number; readonly stage: number };
+
+/** What the root depends on beside its recipe. */
+export type RootContext = {
+	readonly frame: Frame;
+	readonly host: HostFacts;
+	readonly config: Config;
+	readonly mounts: readonly ParsedMount[];
+	/** Whose the mount namespace is. */
+	readonly place: "new" | "joined" | "none" | "gathered";
+};
 
 /** mount(2) takes one page of options, with its NUL. */
 const maxMountData = 4095;
 /** OVL_MAX_STACK */
 const maxLayers = 500;
 
-/** Mounts the stage and on it the root. The current folder is the stage afterwards. @param place whose the mount namespace is */
-export function addRootfs(
-	steps: Steps,
-	recipe: RootfsRecipe,
-	frame: Frame,
-	host: HostFacts,
-	mounts: readonly ParsedMount[],
-	place: "new" | "joined" | "none" | "gathered",
-): Root {
+/** Mounts the root. Layers, files that are served, and what is gathered take a stage; it is the current folder afterwards. */
+export function addRootfs(steps: Steps, recipe: RootfsRecipe, context: RootContext): Root {
+	const { frame, host, mounts, place, config } = context;
+	if (recipe.kind === "folder" && (frame.files ?? []).length === 0 && place !== "gathered")
+		return addBareFolder(steps, recipe.path, config);
 	const stage = takeSlot(steps);
 	if (place === "joined") addStageOnRoot(steps, stage);
 	else addStage(steps, stage, frame, place === "gathered" ? "0777" : "0700");
 	folder(steps, stage, "r", 0o755);
 	addMountPoints(steps, stage, mounts, frame);
-	if (recipe.kind === "folder") addFolder(steps, recipe.path, stage);
+	if (recipe.kind === "folder") addFolder(steps, recipe.path, config, stage);
 	else addOverlay(steps, recipe, frame, host, stage);
 	const root = takeSlot(steps);
 	add(
@@ -81,19 +89,10 @@ function folder(steps: Steps, stage: number, name: string, mode: number): void {
 	add(steps, "mkdirat", { dir: stage, path: name, mode }, `make folder "${name}" on the stage`);
 }
 
-/** The folder itself with what is mounted below it, which stays private to the container. */
-function addFolder(steps: Steps, path: string, stage: number): void {
-	const what = `mount the root filesystem "${path}"`;
-	const tree = takeSlot(steps);
-	add(
-		steps,
-		"open_tree",
-		{ out: tree, dir: cwd, path, flags: flag.OPEN_TREE_CLONE | flag.AT_RECURSIVE },
-		`open the root filesystem "${path}"`,
-		"/root/path",
-	);
-	add(steps, "mount_setattr", { slot: tree, flags: flag.AT_RECURSIVE, set: 0, clear: 0, propagation: flag.MS_PRIVATE }, what, "/root/path");
-	attach(steps, tree, stage, "r", what, "/root/path");
+/** A root that is a folder, on a name of the stage. */
+function addFolder(steps: Steps, path: string, config: Config, stage: number): void {
+	const tree = openFolder(steps, path, config);
+	attach(steps, tree, stage, "r", `mount the root filesystem "${path}"`, "/root/path");
 	freeSlot(steps, tree);
 }
 
@@ -151,20 +150,24 @@ function addLayer(steps: Steps, layer: LayerSource, name: string, host: HostFact
 	const mount = takeSlot(steps);
 	add(steps, "openat", { out: file, dir: cwd, path: layer.path, flags: O_RDONLY | O_NOFOLLOW, mode: 0 }, `open layer "${layer.path}"`);
 	add(steps, "loop", { out: device, file }, `make a loop device for layer "${layer.path}"`);
-	add(steps, "fsmount", { out: mount, type: "erofs", options: [`source=@${device}`, "ro"], attrs: flag.MOUNT_ATTR_RDONLY }, what);
+	add(steps, "fsmount", { out: mount, type: "erofs", options: [`@source=${device}`, "ro"], attrs: flag.MOUNT_ATTR_RDONLY }, what);
 	attach(steps, mount, stage, name, what);
 	for (const slot of [file, device, mount]) freeSlot(steps, slot);
 }
 
 /**
- * A read-only empty folder to hide others under. It is mounted on the stage because before Linux 6.15 only a mount that is attached can
- * be cloned.
+ * A read-only empty folder to hide others under. Where there is a stage it is mounted there, as before Linux 6.15 only a mount that is
+ * attached can be cloned.
  * @returns its slot
  */
 export function addEmptyFolder(steps: Steps, stage: number): number {
 	const what = "mount the folder that hides others";
 	const empty = takeSlot(steps);
 	const set = flag.MOUNT_ATTR_RDONLY | flag.MOUNT_ATTR_NOSUID | flag.MOUNT_ATTR_NODEV | flag.MOUNT_ATTR_NOEXEC;
+	if (stage === cwd) {
+		add(steps, "fsmount", { out: empty, type: "tmpfs", options: ["source=tmpfs", "nr_inodes=2"], attrs: set }, what);
+		return empty;
+	}
 	folder(steps, stage, "e", 0o555);
 	add(steps, "open_tree", { out: empty, dir: stage, path: "e", flags: flag.OPEN_TREE_CLONE }, what);
 	add(steps, "mount_setattr", { slot: empty, flags: 0, set, clear: 0, propagation: 0 }, what);

@@ -2,21 +2,13 @@
 // property deletes its line here.
 
 import { CortenError } from "../base/errors.ts";
-import type { Config, IdMapping } from "../spec/runtime.ts";
+import type { Config } from "../spec/runtime.ts";
 
 /** A JSON pointer, and whether something is asked for there. An empty text, list or object asks for nothing. */
 type Check<T> = readonly [at: string, asked: (section: T) => unknown];
 
 const some = (list: readonly unknown[] | Readonly<Record<string, unknown>> | string | undefined): boolean =>
 	list !== undefined && Object.keys(list).length > 0;
-
-const mapped = ({
-	uidMappings,
-	gidMappings,
-}: {
-	readonly uidMappings?: readonly IdMapping[];
-	readonly gidMappings?: readonly IdMapping[];
-}) => some(uidMappings) || some(gidMappings);
 
 const linuxChecks: readonly Check<Config["linux"]>[] = [["/linux/seccomp/listenerPath", ({ seccomp }) => some(seccomp?.listenerPath)]];
 
@@ -35,7 +27,6 @@ function askedOf<T>(checks: readonly Check<T>[], section: T, prefix = ""): strin
  */
 export function refuseUnsupported(config: Config): void {
 	const asked: string[] = [];
-	for (const [index, mount] of config.mounts.entries()) if (mapped(mount)) asked.push(`/mounts/${index}/uidMappings`);
 	asked.push(...askedOf(linuxChecks, config.linux));
 	refuse(asked);
 }
