@@ -2,8 +2,8 @@
 // the same config, recipe, frame and facts give the same plan, byte for byte.
 
 import { CortenError } from "../base/errors.ts";
-import { exists, readLink, readText, readTextIfPresent } from "./file.ts";
-import { check, syscall } from "./libc.ts";
+import { AT_FDCWD, readLink, readText, readTextIfPresent } from "./file.ts";
+import { check, cString, syscall } from "./libc.ts";
 import { type Resctrl, readResctrl } from "./resctrl.ts";
 import { readSecurityModules, type SecurityModules } from "./security-modules.ts";
 import { nr } from "./syscalls.ts";
@@ -59,6 +59,8 @@ export type HostNeeds = {
 };
 
 const PR_CAPBSET_READ = 23;
+/** X_OK */
+const mayExecute = 1;
 /** CAP_SETGID and CAP_SETUID. */
 const mapIds = 3n << 6n;
 /** PROC_USER_INIT_INO: the number never changes. */
@@ -108,7 +110,7 @@ function findIdmapHelpers(): HostFacts["idmapHelpers"] {
 		`${process.env.PATH ?? ""}:/usr/bin:/bin:/usr/sbin:/sbin`
 			.split(":")
 			.map((folder) => `${folder}/${name}`)
-			.find((path) => path.startsWith("/") && exists(path));
+			.find((path) => path.startsWith("/") && syscall(nr.faccessat, AT_FDCWD, cString(path), mayExecute) >= 0);
 	const uid = find("newuidmap");
 	const gid = find("newgidmap");
 	return uid === undefined || gid === undefined ? undefined : { uid, gid };
