@@ -13,6 +13,7 @@ import type { Config } from "../spec/runtime.ts";
 import { chooseCgroups } from "./cgroups.ts";
 import type { RuntimeContext } from "./command.ts";
 import { discardContainerFolder, makeContainerFolder, writeRecord } from "./folder.ts";
+import { withHome } from "./home.ts";
 import { openLog } from "./log-file.ts";
 import { absolute } from "./path.ts";
 import { preserveFds } from "./preserve-fds.ts";
@@ -55,7 +56,12 @@ export function launchContainer(context: RuntimeContext, request: LaunchRequest)
 	try {
 		writeRecord(path, record, text);
 		const frame = { ...frameOf(path, bundle, record, request), cgroups, rootless: context.rootless };
-		const plan = compile({ config, rootfs: { kind: "folder", path: rootfs }, frame, host });
+		const plan = compile({
+			config: { ...config, process: withHome(config.process, rootfs) },
+			rootfs: { kind: "folder", path: rootfs },
+			frame,
+			host,
+		});
 		const log = openLog(context.log);
 		preserveFds(request.preserveFds);
 		becomeLaunch(

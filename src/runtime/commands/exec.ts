@@ -13,6 +13,7 @@ import { defineRuntimeCommand } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
 import { pausedExec, stoppedExec } from "../errors.ts";
 import { composeProcess } from "../exec-process.ts";
+import { withHome } from "../home.ts";
 import { openLog } from "../log-file.ts";
 import { absolute } from "../path.ts";
 import { countPreserved, preserveFds } from "../preserve-fds.ts";
@@ -40,7 +41,7 @@ export const command = defineRuntimeCommand({
 			throw pausedExec(id);
 		}
 		const config = readContainerConfig(container.folder);
-		const process_ = composeProcess(config.process, options, args);
+		const process_ = withHome(composeProcess(config.process, options, args), `/proc/${target.pid}/root`);
 		checkTerminal(process_.terminal, options);
 		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
 		const preserved = countPreserved(options["preserve-fds"], process.env);
