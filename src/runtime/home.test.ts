@@ -1,3 +1,5 @@
+// HOME in the environment: whose, and from which file.
+
 import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { temporaryFolder } from "../../test/support/images.ts";

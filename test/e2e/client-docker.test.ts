@@ -63,7 +63,9 @@ describe("afterwards", () => {
 		const ids = (await engine.docker(["ps", "-aq"])).stdout.split("\n").filter((id) => id !== "");
 		if (ids.length > 0) await engine.docker(["rm", "-f", ...ids]);
 		const log = readFileSync(`${engine.world.folder}/dockerd.log`, "utf8");
-		expect(await engine.world.end()).toEqual([]);
+		// dockerd itself leaves the namespace of --network host behind; the world unmounts it.
+		const left = await engine.world.end();
+		expect(left.filter((line) => !line.endsWith("/netns/default"))).toEqual([]);
 		expect(log).not.toContain('level=error msg="stream copy error');
 	});
 });

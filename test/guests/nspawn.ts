@@ -53,9 +53,8 @@ export async function bootNspawn(): Promise<Guest> {
 	writeFileSync(`${folder}/init`, firstProcess, { mode: 0o755 });
 	// In a cgroup of its own in every hierarchy, so that the guest's are below it and go with it.
 	const cgroups = hierarchies().map((top) => `${top}/${name}`);
-	// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
 	const join =
-		'for g in $CGROUPS; do mkdir "$g"; case $g in */cpuset/*) for f in cpus mems; do cat "${g%/*}/cpuset.$f" >"$g/cpuset.$f"; done;; esac; echo 0 >"$g/cgroup.procs"; done; exec "$@"';
+		'for g in $CGROUPS; do mkdir "$g"; case $g in */cpuset/*) for f in cpus mems; do cat "$(dirname "$g")/cpuset.$f" >"$g/cpuset.$f"; done;; esac; echo 0 >"$g/cgroup.procs"; done; exec "$@"';
 	const nspawn = [
 		...["systemd-nspawn", "--quiet", `--directory=${fixture("guest")}/root`, "--volatile=overlay", "--register=no", "--keep-unit"],
 		...[

@@ -96,7 +96,7 @@ export const dockerLife: readonly LifeCase[] = [
 		shows: {
 			plain: "5 out\nerr",
 			stdin: "0 words",
-			terminal: "0 /dev/pts/1",
+			terminal: "0 /dev/pts/0",
 			user: "0 web\n/tmp\nb\nCapEff:\t0000000000000000",
 			caps: exactCapabilities("00000000a80425fa"),
 			privileged: true,

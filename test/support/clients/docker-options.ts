@@ -45,7 +45,7 @@ export const dockerOptions: readonly OptionCase[] = [
 		/Read-only[\s\S]*1700/,
 	),
 	option("-v /usr/share:/mnt:ro", "touch /mnt/x 2>&1; ls -d /mnt/doc", /Read-only[\s\S]*\/mnt\/doc/),
-	option("--mount type=bind,src=/usr,dst=/mnt,readonly,bind-propagation=rslave", `${mounts} | grep '^/mnt'`, /\/mnt ro/),
+	option("--mount type=bind,src=/usr,dst=/mnt,readonly,bind-propagation=rprivate", `${mounts} | grep '^/mnt'`, /\/mnt ro/),
 	option("-v volume:/data", "touch /data/x && ls /data", /^x\n$/),
 	option("--security-opt no-new-privileges", status, /NoNewPrivs:\s1/),
 	option("--security-opt seccomp=unconfined", `${status}; unshare -U true 2>&1`, /Seccomp:\s0/),
@@ -101,6 +101,6 @@ export const dockerRefusals: readonly Refusal[] = [
 	{ options: ["-w", "/etc/passwd"], command: ["true"], status: 125, says: /not a directory/ },
 	{ options: ["--user", "no-such"], command: ["true"], status: 125, says: /unable to find user no-such/ },
 	{ options: ["--sysctl", "kernel.nosuch=1"], command: ["true"], status: 125, says: /kernel.nosuch/ },
-	{ options: ["-v", "/usr:/etc/passwd"], command: ["true"], status: 125, says: /not a directory/i },
+	{ options: ["-v", "/usr:/etc/passwd"], command: ["true"], status: 125, says: /not a directory|EINVAL/i },
 	{ options: ["--device", "/dev/no-such"], command: ["true"], status: 127, says: /no-such/ },
 ];
