@@ -12,6 +12,8 @@ BUN = $(shell scripts/find-bun.sh)
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
 LAUNCH_C := $(wildcard src/launch/*.c)
 LAUNCH_H := $(wildcard src/launch/*.h)
+# What corten-runtime does itself (docs/decisions/0013); the rest is corten's.
+FRONT_C := src/runtime/front.c $(addprefix src/launch/,proc.c remove.c text.c)
 # No libc: launch talks to the kernel alone (docs/decisions/0002). gcc may still ask for memcpy and memset; launch.c has them.
 LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -no-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-tree-loop-distribute-patterns -nostdlib -static \
@@ -48,8 +50,10 @@ build/corten: $(SOURCES) package.json | need-bun
 	$(BUN) build $(BUN_FLAGS) src/main.ts --outfile build/corten.new >/dev/null
 	@mv build/corten.new $@
 
-build/corten-runtime: build/corten
-	@ln -sf corten $@ && touch -h $@
+build/corten-runtime: $(FRONT_C) $(LAUNCH_H) | need-bun
+	@mkdir -p build
+	gcc $(LAUNCH_FLAGS) $(FRONT_C) -o build/corten-runtime.new
+	@mv build/corten-runtime.new $@
 
 build/launch: $(LAUNCH_C) $(LAUNCH_H) | need-bun
 	@mkdir -p build
@@ -89,7 +93,7 @@ demo: setup-build build ## sets up what the build needs; runs the hello image an
 install: build ## PREFIX=/usr DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/corten $(DESTDIR)$(PREFIX)/share/corten
 	install -m 755 build/corten $(DESTDIR)$(PREFIX)/bin/corten
-	ln -sf corten $(DESTDIR)$(PREFIX)/bin/corten-runtime
+	install -m 755 build/corten-runtime $(DESTDIR)$(PREFIX)/bin/corten-runtime
 	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
 	install -m 755 build/init $(DESTDIR)$(PREFIX)/libexec/corten/init
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello

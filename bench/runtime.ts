@@ -1,6 +1,6 @@
 // The OCI runtimes side by side over one bundle: run, create+start+delete, exec, and the smallest memory limit a container starts under.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { top } from "../test/support/corten.ts";
 import { must } from "../test/support/must.ts";
 import { installed } from "../test/support/skip.ts";
@@ -56,7 +56,9 @@ export async function benchRuntimes(folder: string, rootfs: string, rounds: numb
 	);
 	const sleeping = makeBundle(folder, "sleep", rootfs, ["sleep", "1000"]);
 	for (const [name, base] of all)
-		must(["sh", "-c", '"$@" </dev/null >/dev/null 2>&1', "sh", ...base, "run", "--detach", "--bundle", sleeping, id(name)]);
+		must(["sh", "-c", '"$@" </dev/null >/dev/null 2>&1', "sh", ...base, "run", "--detach", "--bundle", sleeping, id(name)], {
+			cwd: folder,
+		});
 	try {
 		const exec = await measure(
 			candidates((base, name) => [...base, "exec", id(name), "true"]),
@@ -67,16 +69,23 @@ export async function benchRuntimes(folder: string, rootfs: string, rounds: numb
 			{ title: "create + start + delete", timings: steps },
 			{ title: "exec", timings: exec },
 		];
-		return { tables, memoryKib: smallestLimits(all, folder, rootfs, id), resident: resident() };
+		return { tables, memoryKib: smallestLimits(all, folder, rootfs, id), resident: resident(folder) };
 	} finally {
 		for (const [name, base] of all) must([...base, "delete", "--force", id(name)]);
 	}
 }
 
-/** Processes of ours that stay while a container runs: there should be none. */
-function resident(): string[] {
-	const listed = Bun.spawnSync(["pgrep", "-a", "^corten"]).stdout.toString().trim();
-	return listed === "" ? [] : listed.split("\n");
+/** Processes that stay in the folder the containers were started in, and so are no payload: there should be none. */
+function resident(folder: string): string[] {
+	const found: string[] = [];
+	for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+		try {
+			if (readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)) found.push(readFileSync(`/proc/${pid}/comm`, "utf8").trim());
+		} catch {
+			// it has ended
+		}
+	}
+	return found;
 }
 
 /** The smallest memory.limit in KiB under which `true` still runs, by halving. */

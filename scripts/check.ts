@@ -8,7 +8,7 @@ type Check = { readonly name: string; readonly command: readonly string[] };
 const bun = process.execPath;
 const strictC = ["gcc", "-fsyntax-only", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
 const glob = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: top })].sort();
-const launch = glob("src/launch/*.c");
+const launch = glob("src/{launch,runtime}/*.c");
 const hosted = glob("{src/hello,bench,test/support}/*.c");
 const shell = glob("scripts/*.sh").concat(".ci/run");
 

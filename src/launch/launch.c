@@ -29,20 +29,6 @@ long fill(uint64_t slot, long fd)
 	return 0;
 }
 
-long write_all(int fd, const void *data, size_t length)
-{
-	const char *at = data;
-	while (length) {
-		long n = sys(write, fd, at, length);
-		if (n == -EINTR)
-			continue;
-		if (n < 0)
-			return n;
-		at += n, length -= (size_t)n;
-	}
-	return 0;
-}
-
 // ---- reporting
 
 static void put_error(struct text *t, long error)
@@ -57,12 +43,13 @@ static void put_error(struct text *t, long error)
 		put(t, "errno "), put_number(t, (uint64_t)error, 1);
 }
 
-// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, in JSON mode
-// already escaped.
-static void put_failure(struct text *t, uint32_t index, long error)
+// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, escaped as JSON when
+// there is a log.
+static void put_failure(struct text *t, uint32_t index, long error, int plain)
 {
 	const struct plan_op *op = &self.ops[index];
-	put(t, "cannot "), put(t, text_at(op->what)), put(t, ": "), put_error(t, error);
+	int escaped = self.plan->flags & PLAN_JSON_LOG || self.plan->log_fd != NO_FD;
+	put(t, "cannot "), (plain && escaped ? put_unescaped : put)(t, text_at(op->what)), put(t, ": "), put_error(t, error);
 	put(t, " (op "), put_number(t, index + 1, 1), put(t, "/"), put_number(t, self.plan->op_count, 1);
 	if (*text_at(op->at))
 		put(t, ", "), put(t, text_at(op->at));
@@ -83,7 +70,7 @@ static void print_failure(int fd, enum form form, uint32_t index, long error)
 		put(&t, "{\"level\":\"error\",\"time\":\""), put_time(&t, now.seconds, now.nanoseconds), put(&t, "\",\"msg\":\"");
 	else
 		put(&t, "time=\""), put_time(&t, now.seconds, now.nanoseconds), put(&t, "\" level=error msg=\"");
-	put_failure(&t, index, error);
+	put_failure(&t, index, error, form == PLAIN);
 	put(&t, form == PLAIN ? "\n" : form == JSON ? "\"}\n" : "\"\n");
 	write_all(fd, buffer, (size_t)(t.at - buffer));
 }
@@ -117,7 +104,7 @@ void fail(uint32_t index, long error)
 	if (self.gated) {
 		char buffer[4096];
 		struct text t = { buffer, buffer + sizeof buffer };
-		put_failure(&t, index, error);
+		put_failure(&t, index, error, 1);
 		sys(write, self.channel, buffer, (size_t)(t.at - buffer));
 		exit_with(125);
 	}

@@ -49,7 +49,6 @@ extern struct state self;
 const char *text_at(uint64_t offset);
 int slot_fd(uint64_t slot);
 long fill(uint64_t slot, long fd);
-long write_all(int fd, const void *data, size_t length);
 void exit_with(int status);
 void fail(uint32_t index, long error);
 
@@ -60,6 +59,9 @@ enum { ENDED_WITH_STATUS = 1000, ENDED_BY_SIGNAL = 2000 };
 long write_first_op(const struct plan_op *op);
 long inherit_op(const struct plan_op *op);
 long introduce_op(int fd);
+
+// proc.c
+uint64_t start_time(uint64_t pid);
 
 // gate.c
 long listen_op(const struct plan_op *op);

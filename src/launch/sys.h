@@ -86,6 +86,9 @@ int strcmp(const char *a, const char *b);
 // Appends into a fixed buffer; what does not fit is cut, and the text always ends with NUL.
 struct text { char *at, *end; };
 void put(struct text *t, const char *s);
+long write_all(int fd, const void *data, size_t length);
+void put_escaped(struct text *t, const char *s);
+void put_unescaped(struct text *t, const char *s);
 void put_bytes(struct text *t, const char *s, size_t n);
 void put_number(struct text *t, uint64_t n, int width);
 void put_time(struct text *t, int64_t seconds, int64_t nanoseconds);

@@ -43,6 +43,29 @@ void put(struct text *t, const char *s)
 	put_bytes(t, s, strlen(s));
 }
 
+// As the inside of a JSON text.
+void put_escaped(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			put_bytes(t, "\\", 1);
+		if ((unsigned char)*s >= ' ')
+			put_bytes(t, s, 1);
+		else
+			put(t, *s == '\n' ? "\\n" : " ");
+	}
+}
+
+// The inside of a JSON text for people: quotes and backslashes as themselves.
+void put_unescaped(struct text *t, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' && (s[1] == '"' || s[1] == '\\'))
+			s++;
+		put_bytes(t, s, 1);
+	}
+}
+
 void put_number(struct text *t, uint64_t n, int width)
 {
 	char digits[24];
@@ -71,4 +94,18 @@ void put_time(struct text *t, int64_t seconds, int64_t nanoseconds)
 	put_number(t, (uint64_t)(rest / 60 % 60), 2), put(t, ":");
 	put_number(t, (uint64_t)(rest % 60), 2), put(t, ".");
 	put_number(t, (uint64_t)nanoseconds, 9), put(t, "Z");
+}
+
+long write_all(int fd, const void *data, size_t length)
+{
+	const char *at = data;
+	while (length) {
+		long n = sys(write, fd, at, length);
+		if (n == -EINTR)
+			continue;
+		if (n < 0)
+			return n;
+		at += n, length -= (size_t)n;
+	}
+	return 0;
 }
