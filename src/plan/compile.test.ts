@@ -200,6 +200,10 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 		linux: { ...minimalConfig.linux, seccomp: defaultSeccomp([]) },
 	}),
 	capabilities: process_({ capabilities: sets(["CAP_KILL", "CAP_CHOWN", "CAP_NET_BIND_SERVICE"], ["CAP_KILL"]) }),
+	"capabilities-not-granted": {
+		...process_({ capabilities: sets(["CAP_KILL", "CAP_FLY", "CAP_SYS_RESOURCE"], ["CAP_KILL", "CAP_FLY"]) }),
+		host: { ...minimalHost, capabilities: minimalHost.capabilities & ~(1n << 24n) },
+	},
 	rlimits: process_({
 		rlimits: [
 			{ type: "RLIMIT_NOFILE", soft: 64n, hard: 128n },
@@ -310,7 +314,6 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 	"invalid-spec /hostname": config({ hostname: "x" }),
 	"invalid-spec /process/args": process_({ args: [] }),
 	"invalid-spec /process/user/uid": process_({ user: { uid: 4294967295, gid: 0, additionalGids: [] } }),
-	"invalid-spec /process/capabilities/bounding/0": process_({ capabilities: sets(["CAP_FLY"]) }),
 	"invalid-spec /process/rlimits/0": process_({ rlimits: [{ type: "RLIMIT_SLEEP", soft: 0n, hard: 0n }] }),
 	"invalid-spec /linux/sysctl/kernel.hostname": linux({ sysctl: { "kernel.hostname": "x" } }),
 	"invalid-spec /linux/sysctl/net.ipv4.ip_forward": linux({ sysctl: { "net.ipv4.ip_forward": "1" } }),

@@ -2,34 +2,19 @@
 // @see runtime-spec config.md#process, capabilities(7), credentials(7)
 
 import { CortenError } from "../base/errors.ts";
-import { type CapabilityName, capabilityNames } from "../linux/capabilities.ts";
 import type { HostFacts } from "../linux/host.ts";
-import type { CapabilitySets, Process, Seccomp } from "../spec/runtime.ts";
+import type { Process, Seccomp } from "../spec/runtime.ts";
+import { capabilityBits } from "./capability-sets.ts";
 import { seccompFlags } from "./seccomp.ts";
 import { seccompFilter } from "./seccomp-filter.ts";
 import { add, type Steps } from "./steps.ts";
+import type { UserNamespace } from "./userns.ts";
 
 const PR_SET_KEEPCAPS = 8;
 const PR_SET_NO_NEW_PRIVS = 38;
 const CAP_SYS_ADMIN = 1n << 21n;
 /** The largest id: the next number means "leave it as it is" and would keep root. */
 const maxId = 0xffff_fffe;
-
-/**
- * The bits of capability names; those that this kernel is too old for are left out, as it has nothing they would allow.
- * @throws `invalid-spec` for a name that is none
- */
-function capabilityBits(names: readonly string[], host: HostFacts, at: string): bigint {
-	let bits = 0n;
-	for (const [index, name] of names.entries()) {
-		const bit = capabilityNames.indexOf(name as CapabilityName);
-		if (bit < 0) throw new CortenError("invalid-spec", `cannot use capability "${name}"`, { at: `${at}/${index}` });
-		if (bit <= host.lastCapability) bits |= 1n << BigInt(bit);
-	}
-	return bits;
-}
-
-const none: CapabilitySets = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
 
 function id(value: number, at: string): number {
 	if (Number.isInteger(value) && value >= 0 && value <= maxId) return value;
@@ -41,7 +26,7 @@ function id(value: number, at: string): number {
  * ids, as both need root; `addReady` (the last sync) after the ids, as changing them clears the parent-death signal; seccomp last of all, so that a profile
  * need allow nothing but what comes after it: execve, and capset where the filter itself needs CAP_SYS_ADMIN to be loaded because
  * no_new_privs is not set.
- * @param setsGroups false where the kernel forbids it (userns.ts)
+ * @param user the user namespace of the container's own; where it denies groups they stay as they are
  */
 export function addCredentials(
 	steps: Steps,
@@ -49,17 +34,12 @@ export function addCredentials(
 	seccomp: Seccomp | undefined,
 	host: HostFacts,
 	addReady: () => void,
-	setsGroups = true,
+	user?: Pick<UserNamespace, "deny">,
 ): void {
 	const at = "/process/capabilities";
-	const sets = process.capabilities ?? none;
-	const bits = (key: keyof CapabilitySets): bigint => capabilityBits(sets[key], host, `${at}/${key}`);
-	const keep = bits("bounding");
-	const [permitted, inheritable] = [bits("permitted"), bits("inheritable")];
-	// The kernel raises only what is in both other sets. `runc spec` writes more than that, and runc and crun pass over it.
-	const final = { effective: bits("effective"), permitted, inheritable, ambient: bits("ambient") & permitted & inheritable };
+	const { bounding: keep, ...final } = capabilityBits(process, host, user !== undefined);
 	add(steps, "capbset", { keep }, "drop capabilities from the bounding set", `${at}/bounding`);
-	addIds(steps, process, setsGroups);
+	addIds(steps, process, user?.deny !== true);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };
 	const setCapabilities = (): void => add(steps, "capset", final, "set capabilities", at);
 	const loadFilter = (): void => {
@@ -88,12 +68,8 @@ function addIds(steps: Steps, { user }: Process, setsGroups: boolean): void {
 	const gid = id(user.gid, "/process/user/gid");
 	if (uid !== 0)
 		add(steps, "prctl", { option: PR_SET_KEEPCAPS, arg2: 1, arg3: 0 }, "keep capabilities over the change of user", "/process/user/uid");
-	// Always, or the caller's groups would stay; and with the primary group, or a file that refuses that group could be read after
-	// a setgid program dropped it (CVE-2022-36109).
-	const groups = [gid];
-	for (const [index, group] of user.additionalGids.entries()) {
-		if (group !== gid) groups.push(id(group, `/process/user/additionalGids/${index}`));
-	}
+	// Always, or the caller's groups would stay. Whether the primary group is among them is the engine's word (CVE-2022-36109).
+	const groups = user.additionalGids.map((group, index) => id(group, `/process/user/additionalGids/${index}`));
 	const list = new Uint8Array(groups.length * 4);
 	const view = new DataView(list.buffer);
 	for (const [index, group] of groups.entries()) view.setUint32(index * 4, group, true);

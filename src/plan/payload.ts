@@ -53,6 +53,6 @@ export function addPayload(steps: Steps, payload: Payload): void {
 		if (gate !== undefined) add(steps, "gate", { socket: gate }, "wait at the gate");
 		payload.addStarted?.();
 	};
-	addCredentials(steps, process, seccomp, host, ready, payload.user?.deny !== true);
+	addCredentials(steps, process, seccomp, host, ready, payload.user);
 	addExecve(steps, process);
 }

@@ -50,6 +50,9 @@ export function closeEnds(steps: Steps, output: Output): void {
 	for (const slot of output.ends ?? []) add(steps, "close", { slot }, "close a pipe's write end");
 }
 
+/** struct winsize has 16 bits. */
+const maxConsoleSize = 0xffff;
+
 /** The new process's descriptors 0 to 2: a terminal, or pipes and /dev/null, the container's own. */
 export function connect(
 	steps: Steps,
@@ -60,8 +63,8 @@ export function connect(
 	console: boolean,
 ): void {
 	if (process.terminal) {
-		const rows = frame.terminalSize?.rows ?? process.consoleSize?.height ?? 0;
-		const columns = frame.terminalSize?.columns ?? process.consoleSize?.width ?? 0;
+		const rows = Math.min(frame.terminalSize?.rows ?? process.consoleSize?.height ?? 0, maxConsoleSize);
+		const columns = Math.min(frame.terminalSize?.columns ?? process.consoleSize?.width ?? 0, maxConsoleSize);
 		add(steps, "openpty", { root, console: console ? 1 : 0, rows, columns, uid: process.user.uid }, "make a terminal", "/process/terminal");
 		return;
 	}

@@ -18,6 +18,7 @@ import { openLog } from "./log-file.ts";
 import { absolute } from "./path.ts";
 import { preserveFds } from "./preserve-fds.ts";
 import { checkId, folderOf, type RuntimeRecord } from "./state.ts";
+import { warnOfCapabilities } from "./warnings.ts";
 
 /** What create and run have in common. */
 export type LaunchRequest = {
@@ -62,6 +63,7 @@ export function launchContainer(context: RuntimeContext, request: LaunchRequest)
 			frame,
 			host,
 		});
+		warnOfCapabilities(context.log, config.process, config.linux, host);
 		const log = openLog(context.log);
 		preserveFds(request.preserveFds);
 		becomeLaunch(

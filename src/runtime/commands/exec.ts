@@ -18,6 +18,7 @@ import { openLog } from "../log-file.ts";
 import { absolute } from "../path.ts";
 import { countPreserved, preserveFds } from "../preserve-fds.ts";
 import { findRuntimeContainer } from "../state.ts";
+import { warnOfCapabilities } from "../warnings.ts";
 import { execOptions } from "./exec-options.ts";
 
 /** What runc exits with when it cannot exec: a program may well exit with 1. */
@@ -67,6 +68,7 @@ export const command = defineRuntimeCommand({
 			},
 			host,
 		});
+		warnOfCapabilities(context.log, process_, config.linux, host);
 		const log = openLog(context.log);
 		preserveFds(preserved);
 		return becomeLaunch(encodePlan(plan, { json: false, failureStatus, ...(log !== undefined && { log }) }));
