@@ -57,5 +57,13 @@ long introduce_op(int fd)
 	while (result >= 0 && (result = sys(read, fd, word, 1)) == -EINTR)
 		;
 	sys(close, fd);
-	return result == 1 ? 0 : result < 0 ? result : -ECONNRESET; // whoever it is has said why, or was killed
+	if (result == 1)
+		return 0;
+	// Whoever it is has failed and said why, or was killed: there is nothing to add.
+	self.failed = 1;
+	self.status = self.plan->failure_status ? (int)(self.plan->failure_status & 255) : 125;
+	sys(pidfd_send_signal, self.child_pidfd, SIGKILL, 0, 0);
+	reap_child();
+	self.end_code = self.status, self.end_signal = 0;
+	return 0;
 }

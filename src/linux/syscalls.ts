@@ -36,6 +36,7 @@ const x64 = {
 	pidfd_open: 434,
 	openat2: 437,
 	faccessat: 269,
+	socketpair: 53,
 	eventfd2: 290,
 	mknodat: 259,
 	fchownat: 260,

@@ -31,7 +31,7 @@ export type CgroupChoice = {
 	readonly join: "needed" | "all";
 	/** The caller's own cgroups: given, a relative or missing path begins there; else at the top. */
 	readonly own?: OwnCgroups;
-	/** Below the mount points: systemd has decided it. */
+	/** As /proc/self/cgroup would name it: systemd has decided it. */
 	readonly path?: string;
 };
 
@@ -61,9 +61,13 @@ function cleanPath(given: string): string {
 	return `/${names.join("/")}`;
 }
 
-/** The path below a mount point. @param own the caller's cgroup as seen from there; undefined: relative paths begin at the top */
-function pathBelow(linux: Linux, choice: CgroupChoice, own: string | undefined): string {
-	if (choice.path !== undefined) return choice.path;
+/**
+ * The path below a mount point.
+ * @param own the caller's cgroup as seen from there; undefined: relative paths begin at the top
+ * @param root which cgroup is mounted there
+ */
+function pathBelow(linux: Linux, choice: CgroupChoice, own: string | undefined, root: string | undefined): string {
+	if (choice.path !== undefined) return belowRoot(choice.path, root);
 	const given = linux.cgroupsPath ?? "";
 	const base = own === undefined || own === "/" ? "" : own;
 	if (given === "") return own === undefined ? `/corten-${choice.id}` : `${base}/${choice.id}`;
@@ -92,7 +96,7 @@ export function resolveCgroups(linux: Linux, cgroup: HostFacts["cgroup"], choice
 	if (cgroup.version === 2) {
 		// The folder above the caller's: the caller's own has processes in it, and then the kernel hands no controllers on to those below.
 		const parent = own === undefined ? undefined : above(belowRoot(own[""] ?? "/", cgroup.root));
-		return [folderAt(cgroup.mountPoint, pathBelow(linux, choice, parent), [unified])];
+		return [folderAt(cgroup.mountPoint, pathBelow(linux, choice, parent, cgroup.root), [unified])];
 	}
 	for (const [needed, at] of controllersOf(linux.resources ?? {})) {
 		if (cgroup.hierarchies.some(({ controllers }) => controllers.includes(needed))) continue;
@@ -102,10 +106,10 @@ export function resolveCgroups(linux: Linux, cgroup: HostFacts["cgroup"], choice
 		.filter(({ controllers }) => joins(linux, controllers, choice))
 		.map(({ mountPoint, controllers, root }) => {
 			const ownPath = own === undefined ? undefined : belowRoot(own[controllers[0] ?? ""] ?? "/", root);
-			return folderAt(mountPoint, pathBelow(linux, choice, ownPath), controllers);
+			return folderAt(mountPoint, pathBelow(linux, choice, ownPath, root), controllers);
 		});
 	if (choice.join === "all" && cgroup.unified !== undefined) {
-		found.push(folderAt(cgroup.unified, pathBelow(linux, choice, own === undefined ? undefined : (own[""] ?? "/")), [unified]));
+		found.push(folderAt(cgroup.unified, pathBelow(linux, choice, own === undefined ? undefined : (own[""] ?? "/"), undefined), [unified]));
 	}
 	return found;
 }

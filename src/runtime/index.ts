@@ -25,6 +25,7 @@ export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeComma
 	list: entry(() => import("./commands/list.ts")),
 	spec: entry(() => import("./commands/spec.ts")),
 	features: entry(() => import("./commands/features.ts")),
+	"systemd-scope": entry(() => import("./commands/systemd-scope.ts")),
 	help: entry(() => import("./commands/help.ts")),
 	version: entry(() => import("./commands/version.ts")),
 };

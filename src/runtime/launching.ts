@@ -41,7 +41,13 @@ export type LaunchRequest = {
  * Makes the container and becomes launch.
  * @throws what the stages throw; nothing is left behind then
  */
-export function launchContainer(context: RuntimeContext, request: LaunchRequest): never {
+export function launchContainer(context: RuntimeContext, request: LaunchRequest): Promise<never> {
+	if (!context.systemdCgroup) return launch(context, request, undefined);
+	return import("./scope.ts").then((scopes) => launch(context, request, scopes));
+}
+
+/** @param scopes loaded with --systemd-cgroup */
+function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof import("./scope.ts") | undefined): never {
 	const { id } = request;
 	checkId(id);
 	const bundle = absolute(request.bundle ?? ".");
@@ -51,12 +57,25 @@ export function launchContainer(context: RuntimeContext, request: LaunchRequest)
 	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const rootfs = absolute(config.root.path, bundle);
 	const path = folderOf(context.root, id);
-	const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless });
-	const record = describe(config, { id, bundle, rootfs, cgroups: cgroups.map((cgroup) => cgroup.path) });
+	const scope = scopes?.planScope(config, id, host, context.rootless);
+	const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless, ...(scope !== undefined && { path: scope.path }) });
+	const record = describe(config, {
+		id,
+		bundle,
+		rootfs,
+		cgroups: cgroups.map((cgroup) => cgroup.path),
+		...(scope !== undefined && { scope: scope.order.unit.name }),
+	});
 	const folder = makeContainerFolder(context.root, id);
 	try {
 		writeRecord(path, record, text);
-		const frame = { ...frameOf(path, bundle, record, request), cgroups, rootless: context.rootless };
+		const maker = scopes === undefined || scope === undefined ? undefined : scopes.spawnScopeMaker(context, scope.order);
+		const frame: Frame = {
+			...frameOf(path, bundle, record, request),
+			cgroups,
+			rootless: context.rootless,
+			...(maker !== undefined && { scope: { fd: maker } }),
+		};
 		const plan = compile({
 			config: { ...config, process: withHome(config.process, rootfs) },
 			rootfs: { kind: "folder", path: rootfs },
@@ -104,7 +123,7 @@ function checkTerminal({ process }: Config, { watch, consoleSocket }: LaunchRequ
 	}
 }
 
-function describe(config: Config, known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups">): RuntimeRecord {
+function describe(config: Config, known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope">): RuntimeRecord {
 	return { ociVersion: config.ociVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
 }
 

@@ -1,5 +1,5 @@
 // A connection to a message bus or to systemd itself, over a unix socket: one call after the other, and signals in between. No library:
-// docs/decisions/0010. @see D-Bus Specification, "Authentication Protocol" and "Message Protocol"
+// docs/decisions/0012. @see D-Bus Specification, "Authentication Protocol" and "Message Protocol"
 
 import { CortenError } from "../base/errors.ts";
 import { Fd, O_CLOEXEC, readText } from "../linux/file.ts";
@@ -109,7 +109,8 @@ export class Bus implements Disposable {
 		const leftMs = Math.max(0, deadline - performance.now());
 		const polled = new Int32Array([this.fd.number, POLLIN]);
 		const time = new BigInt64Array([BigInt(Math.floor(leftMs / 1000)), BigInt(Math.floor((leftMs % 1000) * 1e6))]);
-		if (syscall(nr.ppoll, polled, 1, time, null, 8) === 0) throw new CortenError("unavailable", "cannot talk to systemd: no answer in 30 s");
+		if (syscall(nr.ppoll, polled, 1, time, null, 8) === 0)
+			throw new CortenError("unavailable", "cannot talk to systemd: no answer in 30 s");
 		const buffer = new Uint8Array(64 << 10);
 		const length = syscall(nr.read, this.fd.number, buffer, buffer.length);
 		if (length === -4) return;

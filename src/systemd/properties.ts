@@ -136,7 +136,8 @@ export function annotationProperties(annotations: Readonly<Record<string, string
 		if (!key.startsWith(prefix)) return [];
 		const at = `/annotations/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 		const name = key.slice(prefix.length);
-		if (!/^[A-Za-z]{3,}$/.test(name)) throw new CortenError("invalid-spec", `cannot set property "${name}": it is no property's name`, { at });
+		if (!/^[A-Za-z]{3,}$/.test(name))
+			throw new CortenError("invalid-spec", `cannot set property "${name}": it is no property's name`, { at });
 		const variant = parseVariant(value, at);
 		const seconds = /^(.*[a-z])Sec$/.exec(name)?.[1];
 		return [seconds === undefined ? [name, variant] : [`${seconds}USec`, microseconds(variant, value, at)]];

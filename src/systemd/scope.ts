@@ -3,7 +3,7 @@
 
 import { CortenError, isError } from "../base/errors.ts";
 import { type Bus, BusError, connectBus, type Target } from "./bus.ts";
-import { count, flag, type Property, text } from "./properties.ts";
+import { flag, type Property, text } from "./properties.ts";
 import type { Unit } from "./unit.ts";
 
 const manager: Target = {
@@ -141,6 +141,3 @@ export function stopUnit(systemd: Systemd, name: string): void {
 	}
 	resetFailed(systemd, name);
 }
-
-/** systemd stops a unit politely: how long it waits before it kills. */
-export const stopAtOnce: Property = count("TimeoutStopUSec", 10_000_000n);

@@ -31,8 +31,14 @@ function parse(cursor: Cursor, wanted: string | undefined, refuse: Refuse): Vari
 	if (named !== undefined) return parse(cursor, named, refuse);
 	if (token === "[") return parseList(cursor, wanted, refuse);
 	if (token === "(") return parseTuple(cursor, wanted, refuse);
-	if (token === "true" || token === "false") return { signature: "b", value: token === "true" };
-	if (/^['"]/.test(token)) return { signature: wanted ?? "s", value: token.slice(1, -1).replace(/\\(.)/g, "$1") };
+	if (token === "true" || token === "false") {
+		if (wanted !== undefined && wanted !== "b") throw refuse(`"${token}" is not of type ${wanted}`);
+		return { signature: "b", value: token === "true" };
+	}
+	if (/^['"]/.test(token)) {
+		if (wanted !== undefined && !["s", "o", "g"].includes(wanted)) throw refuse(`${token} is not of type ${wanted}`);
+		return { signature: wanted ?? "s", value: token.slice(1, -1).replace(/\\(.)/g, "$1") };
+	}
 	return parseNumber(token, wanted, refuse);
 }
 

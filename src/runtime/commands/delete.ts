@@ -1,13 +1,17 @@
 // `delete`: nothing of a container is left. @see runtime-spec runtime.md#delete
 
+import { isError } from "../../base/errors.ts";
 import type { Hook } from "../../spec/runtime.ts";
+import { signalCgroups } from "../../supervise/cgroup.ts";
 import { removeTree } from "../../supervise/tree.ts";
-import { defineRuntimeCommand } from "../command.ts";
+import { defineRuntimeCommand, type RuntimeContext } from "../command.ts";
 import { mentionsHooks, readContainerConfig } from "../config.ts";
 import { endProcess, removeContainer } from "../deleting.ts";
 import { absentContainer, undeletable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
 import { checkId, folderOf, type RuntimeContainer, readRuntimeContainer } from "../state.ts";
+
+const SIGKILL = 9;
 
 export const command = defineRuntimeCommand({
 	summary: "remove what a container holds",
@@ -30,6 +34,7 @@ export const command = defineRuntimeCommand({
 		checkDeletable(container, force);
 		const hooks = mentionsHooks(folder) ? poststopHooks(container) : undefined;
 		endProcess(container);
+		if (container.record.scope !== undefined) await endScope(context, container);
 		removeContainer(container);
 		if (hooks === undefined) return 0;
 		const { runHooks } = await import("../run-hooks.ts");
@@ -38,6 +43,18 @@ export const command = defineRuntimeCommand({
 		return 0;
 	},
 });
+
+/** A systemd that cannot be reached does not keep a container from being deleted: the cgroups are removed all the same. */
+async function endScope({ rootless, warn }: RuntimeContext, { record }: RuntimeContainer): Promise<void> {
+	const { removeScope } = await import("../scope.ts");
+	signalCgroups(record.cgroups, SIGKILL); // systemd would ask those that are left first, and wait
+	try {
+		removeScope(record.scope ?? "", rootless);
+	} catch (error) {
+		if (!isError(error)) throw error;
+		warn(error.message);
+	}
+}
 
 /** A created container is ended without being asked twice, as by runc: its program never ran. */
 function checkDeletable({ record, status }: RuntimeContainer, force: boolean): void {

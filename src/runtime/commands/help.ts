@@ -20,7 +20,8 @@ export const command = defineRuntimeCommand({
 });
 
 async function overview(): Promise<string[]> {
-	const rows = Object.entries(runtimeCommands).map(async ([name, load]) => [name, (await load()).summary] as const);
+	const forPeople = Object.entries(runtimeCommands).filter(([name]) => name !== "systemd-scope");
+	const rows = forPeople.map(async ([name, load]) => [name, (await load()).summary] as const);
 	return [
 		"Usage: corten-runtime [GLOBAL OPTIONS] COMMAND",
 		"",

@@ -23,7 +23,7 @@ export const command = defineRuntimeCommand({
 	description: [
 		"Changes limits of a container's cgroups. What is not named stays. With --resources the other options are passed over; the file has the form of linux.resources of config.json. When the kernel refuses one of the new limits the old ones are set again.",
 	],
-	run: (context, options, [id = ""]) => {
+	run: async (context, options, [id = ""]) => {
 		const asked = options.resources
 			? decodeResources(readResources(options.resources), `resources "${options.resources}"`)
 			: resourcesOfOptions(options);
@@ -33,7 +33,12 @@ export const command = defineRuntimeCommand({
 		if (status === "stopped" || status === "creating") throw notRunning("update", id);
 		const before = readContainerConfig(folder).linux.resources ?? {};
 		const { now, after } = mergeUpdate(before, asked);
-		applyResources(now, before, record.cgroups, readHostFacts());
+		const host = readHostFacts();
+		if (record.scope !== undefined) {
+			const { updateScope } = await import("../scope.ts");
+			updateScope(record.scope, now, host.cgroup.version, context.rootless);
+		}
+		applyResources(now, before, record.cgroups, host);
 		keep(folder, after);
 		return 0;
 	},
