@@ -3,12 +3,12 @@
 // from which scripts/check-conformance.ts checks docs/conformance.md.
 
 import { afterAll, afterEach, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { type Change, minimalDocument, makeRootfs, withScript } from "./bundle.ts";
+import { type Change, makeRootfs, minimalDocument, withScript } from "./bundle.ts";
 import { Container, succeeded } from "./container.ts";
-import { type Result } from "./corten.ts";
-import { leftovers, remove } from "./leftovers.ts";
+import type { Result } from "./corten.ts";
+import { cgroupsOf, leftovers, remove } from "./leftovers.ts";
 import { hasRuntime, ociVersionOf, Runtime, runtimeUnderTest } from "./runtime.ts";
 
 /** A peer's name. */
@@ -128,8 +128,10 @@ if (!listing) {
 		const ids = readdirSync(folder).filter((name) => name.startsWith("cf"));
 		const left = [...leftovers(folder, ids), ...stateOf(`${folder}/state`).map((name) => `state ${name}`)];
 		await remove(folder);
+		for (const path of cgroupsOf(ids).reverse()) rmdirSync(path);
 		rmSync(folder, { recursive: true, force: true });
-		if (left.length > 0) throw new Error(`left behind:\n${left.join("\n")}`);
+		// What the peers leave is their business, and not left on the machine.
+		if (left.length > 0 && runtimeUnderTest() === "corten-runtime") throw new Error(`left behind:\n${left.join("\n")}`);
 	});
 }
 

@@ -31,11 +31,15 @@ conformance("a hook's env is its whole environment", async (world) => {
 	expect(lines.sort()).toEqual(["ONE=1", "TWO=a b"]);
 });
 
-conformance("a hook whose path is not absolute is refused", async (world) => {
-	await world.refused((config) => {
-		config.hooks = { createRuntime: [{ path: "true", args: ["true"] }] };
-	});
-}, { not: { crun: "1.8.1 looks the path up in PATH" } });
+conformance(
+	"a hook whose path is not absolute is refused",
+	async (world) => {
+		await world.refused((config) => {
+			config.hooks = { createRuntime: [{ path: "true", args: ["true"] }] };
+		});
+	},
+	{ not: { crun: "1.8.1 looks the path up in PATH" } },
+);
 
 conformance("a hook that is not there fails the operation", async (world) => {
 	const said = await world.refused((config) => {
@@ -59,14 +63,20 @@ conformance("a hook that ends within its timeout has no effect on the operation"
 });
 
 for (const timeout of [0, -1]) {
-	conformance(`a timeout of ${timeout} is refused`, async (world) => {
-		await world.refused((config) => {
-			config.hooks = { createRuntime: [{ path: "/bin/true", args: ["true"], timeout }] };
-		});
-	}, { not: { crun: "1.8.1 takes 0 for no timeout" } });
+	conformance(
+		`a timeout of ${timeout} is refused`,
+		async (world) => {
+			await world.refused((config) => {
+				config.hooks = { createRuntime: [{ path: "/bin/true", args: ["true"], timeout }] };
+			});
+		},
+		{ not: { crun: "1.8.1 takes 0 for no timeout" } },
+	);
 }
 
 conformance("a hook that writes much to its standard error does not hang", async (world) => {
 	const script = "i=0; while [ $i -lt 3000 ]; do echo 'a line of a hook that has a lot to say' >&2; i=$((i+1)); done";
-	expect(await world.sh("echo ran", (config) => (config.hooks = { createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", script] }] }))).toBe("ran");
+	expect(
+		await world.sh("echo ran", (config) => (config.hooks = { createRuntime: [{ path: "/bin/sh", args: ["sh", "-c", script] }] })),
+	).toBe("ran");
 });

@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { type HookName, hookNames, withScript } from "../../support/bundle.ts";
-import { alive } from "../../support/container.ts";
 import { conformance, type World } from "../../support/conformance.ts";
+import { alive } from "../../support/container.ts";
 
 const failing = { path: "/bin/sh", args: ["sh", "-c", "echo hook says no >&2; exit 3"] };
 
@@ -52,43 +52,63 @@ conformance("a failing startContainer hook stops the container, and its program 
 	expect(existsSync(`${container.rootfs}/ran`)).toBe(false);
 });
 
-conformance("a failing startContainer hook fails start", async (world) => {
-	const container = withFailing(world, "startContainer");
-	await container.create();
-	expect((await container.tryStart()).status).not.toBe(0);
-}, { not: { runc: "1.1.5 does not wait for the hooks", crun: "1.8.1 does not wait for the hooks" } });
+conformance(
+	"a failing startContainer hook fails start",
+	async (world) => {
+		const container = withFailing(world, "startContainer");
+		await container.create();
+		expect((await container.tryStart()).status).not.toBe(0);
+	},
+	{ not: { runc: "1.1.5 does not wait for the hooks", crun: "1.8.1 does not wait for the hooks" } },
+);
 
-conformance("a failing poststart hook fails start and stops the container", async (world) => {
-	const container = withFailing(world, "poststart");
-	await container.create();
-	const pid = await container.pid();
-	expect((await container.tryStart()).status).not.toBe(0);
-	expect(alive(pid)).toBe(false);
-}, { not: { runc: "1.1.5 calls poststart hooks in create", crun: "1.8.1 ignores the failure" } });
+conformance(
+	"a failing poststart hook fails start and stops the container",
+	async (world) => {
+		const container = withFailing(world, "poststart");
+		await container.create();
+		const pid = await container.pid();
+		expect((await container.tryStart()).status).not.toBe(0);
+		expect(alive(pid)).toBe(false);
+	},
+	{ not: { runc: "1.1.5 calls poststart hooks in create", crun: "1.8.1 ignores the failure" } },
+);
 
-conformance("a failing poststop hook is a warning: the others are called and delete succeeds", async (world) => {
-	const container = withFailing(world, "poststop", ["poststop"]);
-	await container.launch();
-	await container.stop();
-	expect((await container.delete()).status).toBe(0);
-	expect(existsSync(`${container.bundle}/poststop`)).toBe(true);
-	expect((await container.tryState()).status).not.toBe(0);
-}, { not: { runc: "1.1.5 leaves the remaining hooks out" } });
+conformance(
+	"a failing poststop hook is a warning: the others are called and delete succeeds",
+	async (world) => {
+		const container = withFailing(world, "poststop", ["poststop"]);
+		await container.launch();
+		await container.stop();
+		expect((await container.delete()).status).toBe(0);
+		expect(existsSync(`${container.bundle}/poststop`)).toBe(true);
+		expect((await container.tryState()).status).not.toBe(0);
+	},
+	{ not: { runc: "1.1.5 leaves the remaining hooks out" } },
+);
 
-conformance("a failing poststop hook is told of", async (world) => {
-	const container = withFailing(world, "poststop");
-	await container.launch();
-	await container.stop();
-	const deleted = await container.delete();
-	expect(deleted.status).toBe(0);
-	expect(deleted.stderr).not.toBe("");
-}, { not: { crun: "1.8.1 says nothing" } });
+conformance(
+	"a failing poststop hook is told of",
+	async (world) => {
+		const container = withFailing(world, "poststop");
+		await container.launch();
+		await container.stop();
+		const deleted = await container.delete();
+		expect(deleted.status).toBe(0);
+		expect(deleted.stderr).not.toBe("");
+	},
+	{ not: { crun: "1.8.1 says nothing" } },
+);
 
-conformance("poststop hooks are called after a create that a hook made fail", async (world) => {
-	const container = withFailing(world, "createRuntime", ["poststop"]);
-	expect((await container.tryCreate()).status).not.toBe(0);
-	expect(existsSync(`${container.bundle}/poststop`)).toBe(true);
-}, { not: { crun: "1.8.1 does not call them" } });
+conformance(
+	"poststop hooks are called after a create that a hook made fail",
+	async (world) => {
+		const container = withFailing(world, "createRuntime", ["poststop"]);
+		expect((await container.tryCreate()).status).not.toBe(0);
+		expect(existsSync(`${container.bundle}/poststop`)).toBe(true);
+	},
+	{ not: { crun: "1.8.1 does not call them" } },
+);
 
 conformance("every kind of hook may be an empty array", async (world) => {
 	expect(await world.sh("echo ran", (config) => (config.hooks = Object.fromEntries(hookNames.map((name) => [name, []]))))).toBe("ran");

@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { chmodSync, existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { type HookName, hookNames, withSleep } from "../../support/bundle.ts";
-import { until } from "../../support/container.ts";
 import { conformance, type World } from "../../support/conformance.ts";
+import { until } from "../../support/container.ts";
 
 const inContainer: readonly HookName[] = ["createContainer", "startContainer"];
 const kinds = ["mnt", "uts", "ipc", "net", "pid"];
@@ -27,19 +27,16 @@ async function namespacesOf(world: World, name: HookName) {
 
 for (const name of hookNames) {
 	const where = inContainer.includes(name) ? "container" : "runtime";
-	conformance(
-		`${name} hooks run in the namespaces of the ${where}`,
-		async (world) => {
-			const { seen, own } = await namespacesOf(world, name);
-			const host = kinds.map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
-			// A peer may itself run in a mount namespace of its own (test/support/runtime.ts).
-			if (where === "container") expect(seen).toEqual(own);
-			else {
-				expect(seen.slice(1)).toEqual(host.slice(1));
-				expect(seen[0]).not.toBe(own[0]);
-			}
-		},
-	);
+	conformance(`${name} hooks run in the namespaces of the ${where}`, async (world) => {
+		const { seen, own } = await namespacesOf(world, name);
+		const host = kinds.map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
+		// A peer may itself run in a mount namespace of its own (test/support/runtime.ts).
+		if (where === "container") expect(seen).toEqual(own);
+		else {
+			expect(seen.slice(1)).toEqual(host.slice(1));
+			expect(seen[0]).not.toBe(own[0]);
+		}
+	});
 }
 
 conformance("the path of a createContainer hook is one of the runtime's", async (world) => {
@@ -62,7 +59,10 @@ conformance("the path of a startContainer hook is one of the container's", async
 	});
 	await container.launch();
 	// A peer's start may return before its hooks did.
-	await until("the hook was called", () => existsSync(`${container.rootfs}/called`) && readFileSync(`${container.rootfs}/called`, "utf8") !== "");
+	await until(
+		"the hook was called",
+		() => existsSync(`${container.rootfs}/called`) && readFileSync(`${container.rootfs}/called`, "utf8") !== "",
+	);
 	expect(readFileSync(`${container.rootfs}/called`, "utf8")).toBe("called\n");
 });
 

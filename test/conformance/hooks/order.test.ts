@@ -58,11 +58,15 @@ conformance("poststart hooks have run when start returns", async (world) => {
 	expect(notes().filter((note) => note.startsWith("poststart"))).toEqual(twice("poststart"));
 });
 
-conformance("poststart hooks are called after startContainer hooks", async (world) => {
-	const { container, notes } = noting(world);
-	await container.launch();
-	expect(notes().indexOf("poststart a")).toBeGreaterThan(notes().indexOf("startContainer b"));
-}, { not: { runc: "1.1.5 calls poststart hooks in create", crun: "1.8.1 does not wait for the program before it calls poststart hooks" } });
+conformance(
+	"poststart hooks are called after startContainer hooks",
+	async (world) => {
+		const { container, notes } = noting(world);
+		await container.launch();
+		expect(notes().indexOf("poststart a")).toBeGreaterThan(notes().indexOf("startContainer b"));
+	},
+	{ not: { runc: "1.1.5 calls poststart hooks in create", crun: "1.8.1 does not wait for the program before it calls poststart hooks" } },
+);
 
 conformance("poststop hooks run at delete, not before, and have run when it returns", async (world) => {
 	const { container, notes } = noting(world);

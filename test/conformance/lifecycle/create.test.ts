@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { withScript, withSleep } from "../../support/bundle.ts";
-import { alive } from "../../support/container.ts";
 import { conformance } from "../../support/conformance.ts";
+import { alive } from "../../support/container.ts";
 
 conformance("create makes a container that is created and does not run its program", async (world) => {
 	const container = world.container((config) => withScript(config, "touch /ran; sleep 1000"));

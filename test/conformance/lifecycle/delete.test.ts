@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { withNamespace, withSleep } from "../../support/bundle.ts";
-import { alive } from "../../support/container.ts";
 import { conformance } from "../../support/conformance.ts";
+import { alive } from "../../support/container.ts";
 import { cgroupsOf } from "../../support/leftovers.ts";
 
 conformance("delete takes away a stopped container and its id is free", async (world) => {
@@ -86,9 +86,13 @@ conformance("delete --force of a container that is not there succeeds", async (w
 	expect((await world.runtime.call(["delete", "--force", "nobody"])).status).toBe(0);
 });
 
-conformance("delete of a created container fails and has no effect on it", async (world) => {
-	const container = world.container((config) => withSleep(config));
-	await container.create();
-	expect((await container.delete()).status).not.toBe(0);
-	expect((await container.state()).status).toBe("created");
-}, { not: { runc: "1.1.5 kills it and deletes it", crun: "1.8.1 kills it and deletes it" } });
+conformance(
+	"delete of a created container fails and has no effect on it",
+	async (world) => {
+		const container = world.container((config) => withSleep(config));
+		await container.create();
+		expect((await container.delete()).status).not.toBe(0);
+		expect((await container.state()).status).toBe("created");
+	},
+	{ not: { runc: "1.1.5 kills it and deletes it", crun: "1.8.1 kills it and deletes it" } },
+);

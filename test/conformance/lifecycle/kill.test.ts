@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { withScript, withSleep } from "../../support/bundle.ts";
-import { until } from "../../support/container.ts";
 import { conformance } from "../../support/conformance.ts";
+import { until } from "../../support/container.ts";
 
 for (const [signal, word] of [
 	["USR1", "USR1"],
@@ -24,7 +24,9 @@ for (const [signal, word] of [
 }
 
 conformance("kill without a signal sends TERM", async (world) => {
-	const container = world.container((config) => withScript(config, "trap 'echo term; exit' TERM; touch /ready; while :; do sleep 0.01; done"));
+	const container = world.container((config) =>
+		withScript(config, "trap 'echo term; exit' TERM; touch /ready; while :; do sleep 0.01; done"),
+	);
 	await container.launch();
 	await until("the trap is set", () => existsSync(`${container.rootfs}/ready`));
 	expect((await container.kill()).status).toBe(0);
@@ -61,12 +63,16 @@ conformance("kill fails without the id of a container, and for one that is not t
 	expect((await world.runtime.call(["kill", "nobody", "KILL"])).status).not.toBe(0);
 });
 
-conformance("kill refuses a signal that there is not and sends none", async (world) => {
-	const container = world.container((config) => withSleep(config));
-	await container.launch();
-	expect((await container.kill("NOSUCH")).status).not.toBe(0);
-	expect((await container.state()).status).toBe("running");
-}, { not: { crun: "1.8.1 sends signal 0 and succeeds" } });
+conformance(
+	"kill refuses a signal that there is not and sends none",
+	async (world) => {
+		const container = world.container((config) => withSleep(config));
+		await container.launch();
+		expect((await container.kill("NOSUCH")).status).not.toBe(0);
+		expect((await container.state()).status).toBe("running");
+	},
+	{ not: { crun: "1.8.1 sends signal 0 and succeeds" } },
+);
 
 conformance("kill --all reaches every process of a container that shares the host's pids", async (world) => {
 	const container = world.container((config) => {

@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { withScript, withSleep } from "../../support/bundle.ts";
-import { until } from "../../support/container.ts";
 import { conformance } from "../../support/conformance.ts";
+import { until } from "../../support/container.ts";
 
 conformance("start runs the program", async (world) => {
 	const container = world.container((config) => withScript(config, "touch /ran; sleep 1000"));

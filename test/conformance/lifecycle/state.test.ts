@@ -2,8 +2,8 @@
 
 import { expect } from "bun:test";
 import { withScript, withSleep } from "../../support/bundle.ts";
-import { alive } from "../../support/container.ts";
 import { conformance } from "../../support/conformance.ts";
+import { alive } from "../../support/container.ts";
 
 conformance("state of a created container has its id, version, status, pid and bundle", async (world) => {
 	const container = world.container((config) => withSleep(config));

@@ -50,16 +50,20 @@ conformance("a bind mount's source may be relative to the bundle", async (world)
 	expect(out).toBe("text");
 });
 
-conformance("a bind mount's type does not matter", async (world) => {
-	for (const type of ["none", "bind", "tmpfs", undefined]) {
-		const out = await world.sh("cat /name", (config, bundle) => {
-			writeFileSync(`${bundle}/name`, "text");
-			const entry = { destination: "/name", source: `${bundle}/name`, options: ["rbind"] };
-			config.mounts.push(type === undefined ? entry : { ...entry, type });
-		});
-		expect([type, out]).toEqual([type, "text"]);
-	}
-}, { not: { runc: "1.1.5 mounts a tmpfs by its type" } });
+conformance(
+	"a bind mount's type does not matter",
+	async (world) => {
+		for (const type of ["none", "bind", "tmpfs", undefined]) {
+			const out = await world.sh("cat /name", (config, bundle) => {
+				writeFileSync(`${bundle}/name`, "text");
+				const entry = { destination: "/name", source: `${bundle}/name`, options: ["rbind"] };
+				config.mounts.push(type === undefined ? entry : { ...entry, type });
+			});
+			expect([type, out]).toEqual([type, "text"]);
+		}
+	},
+	{ not: { runc: "1.1.5 mounts a tmpfs by its type" } },
+);
 
 conformance("what the container writes into a bind mount is in its source", async (world) => {
 	const container = world.container((config, bundle) => {
@@ -71,18 +75,22 @@ conformance("what the container writes into a bind mount is in its source", asyn
 	expect(readFileSync(`${container.bundle}/data/file`, "utf8")).toBe("text\n");
 });
 
-conformance("a destination whose path has links stays inside the root", async (world) => {
-	const container = world.container((config, bundle) => {
-		mkdirSync(`${bundle}/outside`);
-		symlinkSync(`${bundle}/outside`, `${bundle}/rootfs/link`);
-		symlinkSync("../../../../..", `${bundle}/rootfs/up`);
-		config.mounts.push(tmpfs("/link/a"), tmpfs("/up/b"));
-		withScript(config, "grep -c ' /b tmpfs ' /proc/mounts");
-	});
-	expect(await container.run()).toEqual({ status: 0, stdout: "1\n", stderr: "" });
-	expect(existsSync(`${container.bundle}/outside/a`)).toBe(false);
-	expect(existsSync("/b")).toBe(false);
-}, { not: { crun: "1.8.1 does not make what a link leads to" } });
+conformance(
+	"a destination whose path has links stays inside the root",
+	async (world) => {
+		const container = world.container((config, bundle) => {
+			mkdirSync(`${bundle}/outside`);
+			symlinkSync(`${bundle}/outside`, `${bundle}/rootfs/link`);
+			symlinkSync("../../../../..", `${bundle}/rootfs/up`);
+			config.mounts.push(tmpfs("/link/a"), tmpfs("/up/b"));
+			withScript(config, "grep -c ' /b tmpfs ' /proc/mounts");
+		});
+		expect(await container.run()).toEqual({ status: 0, stdout: "1\n", stderr: "" });
+		expect(existsSync(`${container.bundle}/outside/a`)).toBe(false);
+		expect(existsSync("/b")).toBe(false);
+	},
+	{ not: { crun: "1.8.1 does not make what a link leads to" } },
+);
 
 for (const [type, source, words] of [
 	["proc", "proc", " /there proc "],
@@ -92,10 +100,20 @@ for (const [type, source, words] of [
 	["devpts", "devpts", " /there devpts "],
 	["ramfs", "ramfs", " /there ramfs "],
 ] as const) {
-	conformance(`a mount of type ${type}`, async (world) => {
-		const out = await world.sh(`grep -c '${words}' /proc/mounts`, (config) => config.mounts.push({ destination: "/there", type, source }));
-		expect(out).toBe("1");
-	}, type === "proc" ? { not: { runc: "1.1.5 mounts proc at /proc alone" } } : type === "sysfs" ? { not: { runc: "1.1.5 mounts sysfs at /sys alone" } } : {});
+	conformance(
+		`a mount of type ${type}`,
+		async (world) => {
+			const out = await world.sh(`grep -c '${words}' /proc/mounts`, (config) =>
+				config.mounts.push({ destination: "/there", type, source }),
+			);
+			expect(out).toBe("1");
+		},
+		type === "proc"
+			? { not: { runc: "1.1.5 mounts proc at /proc alone" } }
+			: type === "sysfs"
+				? { not: { runc: "1.1.5 mounts sysfs at /sys alone" } }
+				: {},
+	);
 }
 
 conformance("a type that the kernel does not have is refused", async (world) => {
@@ -119,51 +137,81 @@ conformance("an unknown option goes to the filesystem, which may refuse it", asy
 	await world.refused((config) => config.mounts.push(tmpfs("/mnt", "nosuchoption=1")));
 });
 
-conformance("tmpcopyup brings the folder's content into the tmpfs", async (world) => {
-	const out = await world.sh("cat /data/name; touch /data/new", (config, bundle) => {
-		mkdirSync(`${bundle}/rootfs/data`);
-		writeFileSync(`${bundle}/rootfs/data/name`, "copied");
-		config.mounts.push(tmpfs("/data", "tmpcopyup"));
-		withAllCapabilities(config);
-	});
-	expect(out).toBe("copied");
-}, { not: { runc: "1.1.5 needs /tmp of the host's to be private" } });
+conformance(
+	"tmpcopyup brings the folder's content into the tmpfs",
+	async (world) => {
+		const out = await world.sh("cat /data/name; touch /data/new", (config, bundle) => {
+			mkdirSync(`${bundle}/rootfs/data`);
+			writeFileSync(`${bundle}/rootfs/data/name`, "copied");
+			config.mounts.push(tmpfs("/data", "tmpcopyup"));
+			withAllCapabilities(config);
+		});
+		expect(out).toBe("copied");
+	},
+	{ not: { runc: "1.1.5 needs /tmp of the host's to be private" } },
+);
 
 conformance("a cgroup mount shows the container's own cgroup, read-only when asked", async (world) => {
 	const out = await world.sh("ls -d /sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs 2>/dev/null | head -1", (config) => {
 		config.mounts.push({ destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] });
-		config.mounts.push({ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "relatime", "ro"] });
+		config.mounts.push({
+			destination: "/sys/fs/cgroup",
+			type: "cgroup",
+			source: "cgroup",
+			options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
+		});
 	});
 	expect(out).toContain("cgroup.procs");
 });
 
 for (const words of [["idmap"], ["ridmap"]]) {
-	conformance(`${words[0]} without mappings and without a user namespace is refused`, async (world) => {
-		await world.refused((config, bundle) => {
-			config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/rootfs/etc`, options: ["rbind", ...words] });
-		});
-	}, { not: { runc: "1.1.5 does not know idmap", ...(words[0] === "ridmap" ? { crun: "1.8.1 does not know ridmap" } : {}) } });
+	conformance(
+		`${words[0]} without mappings and without a user namespace is refused`,
+		async (world) => {
+			await world.refused((config, bundle) => {
+				config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/rootfs/etc`, options: ["rbind", ...words] });
+			});
+		},
+		{ not: { runc: "1.1.5 does not know idmap", ...(words[0] === "ridmap" ? { crun: "1.8.1 does not know ridmap" } : {}) } },
+	);
 }
 
-conformance("an idmapped mount shows its files to the ids of its mapping", async (world) => {
-	const out = await world.sh("stat -c %u:%g /mnt/passwd", (config, bundle) => {
-		config.mounts.push({
-			destination: "/mnt",
-			type: "bind",
-			source: `${bundle}/rootfs/etc`,
-			options: ["rbind", "idmap"],
-			uidMappings: [{ containerID: 0, hostID: 5000, size: 10 }],
-			gidMappings: [{ containerID: 0, hostID: 6000, size: 10 }],
+conformance(
+	"an idmapped mount shows its files to the ids of its mapping",
+	async (world) => {
+		const out = await world.sh("stat -c %u:%g /mnt/passwd", (config, bundle) => {
+			config.mounts.push({
+				destination: "/mnt",
+				type: "bind",
+				source: `${bundle}/rootfs/etc`,
+				options: ["rbind", "idmap"],
+				uidMappings: [{ containerID: 0, hostID: 5000, size: 10 }],
+				gidMappings: [{ containerID: 0, hostID: 6000, size: 10 }],
+			});
 		});
-	});
-	expect(out).toBe("5000:6000");
-}, { not: { runc: "1.1.5 does not know idmap", crun: "1.8.1 knows mappings by an annotation" } });
+		expect(out).toBe("5000:6000");
+	},
+	{ not: { runc: "1.1.5 does not know idmap", crun: "1.8.1 knows mappings by an annotation" } },
+);
 
-for (const [given, missing] of [["uidMappings", "gidMappings"], ["gidMappings", "uidMappings"]] as const) {
-	conformance(`a mount's ${given} without ${missing} are refused`, async (world) => {
-		await world.refused((config, bundle) => {
-			const mapping = [{ containerID: 0, hostID: 5000, size: 10 }];
-			config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/rootfs/etc`, options: ["rbind", "idmap"], [given]: mapping });
-		});
-	}, { not: { runc: "1.1.5 does not know mappings of mounts" } });
+for (const [given, missing] of [
+	["uidMappings", "gidMappings"],
+	["gidMappings", "uidMappings"],
+] as const) {
+	conformance(
+		`a mount's ${given} without ${missing} are refused`,
+		async (world) => {
+			await world.refused((config, bundle) => {
+				const mapping = [{ containerID: 0, hostID: 5000, size: 10 }];
+				config.mounts.push({
+					destination: "/mnt",
+					type: "bind",
+					source: `${bundle}/rootfs/etc`,
+					options: ["rbind", "idmap"],
+					[given]: mapping,
+				});
+			});
+		},
+		{ not: { runc: "1.1.5 does not know mappings of mounts" } },
+	);
 }

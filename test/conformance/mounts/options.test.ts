@@ -59,8 +59,10 @@ const effects: readonly (readonly [words: string, has: RegExp, hasNot?: RegExp])
 
 /** What crun 1.8.1 does not do: take a word back, words that only fsopen() or libmount know, propagation of a new mount. */
 const notForCrun = new Set(
-	("nosuid suid;nodev dev;noexec exec;noatime atime;nodiratime diratime;sync async;silent;loud;iversion;noiversion;ro rw;nosymfollow;symfollow;" +
-		"shared;rshared;unbindable;runbindable;rbind rshared;rbind rnoatime;rbind rnodiratime;rbind rnosymfollow").split(";"),
+	(
+		"nosuid suid;nodev dev;noexec exec;noatime atime;nodiratime diratime;sync async;silent;loud;iversion;noiversion;ro rw;nosymfollow;symfollow;" +
+		"shared;rshared;unbindable;runbindable;rbind rshared;rbind rnoatime;rbind rnodiratime;rbind rnosymfollow"
+	).split(";"),
 );
 const terms = (words: string) => ({
 	not: {
@@ -70,12 +72,16 @@ const terms = (words: string) => ({
 });
 
 for (const [words, has, hasNot] of effects) {
-	conformance(`option ${words} of a tmpfs`, async (world) => {
-		const options = words.split(" ");
-		const out = await world.sh(show, (config) => config.mounts.push({ destination: "/mnt", type: "tmpfs", source: "tmpfs", options }));
-		expect(out).toMatch(has);
-		if (hasNot !== undefined) expect(out).not.toMatch(hasNot);
-	}, terms(words));
+	conformance(
+		`option ${words} of a tmpfs`,
+		async (world) => {
+			const options = words.split(" ");
+			const out = await world.sh(show, (config) => config.mounts.push({ destination: "/mnt", type: "tmpfs", source: "tmpfs", options }));
+			expect(out).toMatch(has);
+			if (hasNot !== undefined) expect(out).not.toMatch(hasNot);
+		},
+		terms(words),
+	);
 }
 
 /** option words beside bind, what mountinfo must have */
@@ -91,13 +97,17 @@ const binds: readonly (readonly [words: string, has: RegExp])[] = [
 ];
 
 for (const [words, has] of binds) {
-	conformance(`options ${words}`, async (world) => {
-		const out = await world.sh(show, (config, bundle) => {
-			mkdirSync(`${bundle}/data`);
-			config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/data`, options: words.split(" ") });
-		});
-		expect(out).toMatch(has);
-	}, terms(words));
+	conformance(
+		`options ${words}`,
+		async (world) => {
+			const out = await world.sh(show, (config, bundle) => {
+				mkdirSync(`${bundle}/data`);
+				config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/data`, options: words.split(" ") });
+			});
+			expect(out).toMatch(has);
+		},
+		terms(words),
+	);
 }
 
 conformance("a read-only bind mount cannot be written to", async (world) => {
@@ -131,20 +141,24 @@ for (const [words, inner] of [
 	["rbind rnosymfollow", / \/mnt\/inner \S*nosymfollow/],
 	["rbind rrelatime", / \/mnt\/inner \S*relatime/],
 ] as const) {
-	conformance(`options ${words} and a mount below the source`, async (world) => {
-		const container = world.container((config, bundle) => {
-			mkdirSync(`${bundle}/data/inner`, { recursive: true });
-			config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/data`, options: words.split(" ") });
-			withScript(config, "grep ' /mnt/inner ' /proc/self/mountinfo || true");
-		});
-		const below = `${container.bundle}/data/inner`;
-		must(["mount", "-t", "tmpfs", "tmpfs", below]);
-		try {
-			const ended = await container.run();
-			expect(ended.stderr).toBe("");
-			expect(ended.stdout.trim()).toMatch(inner);
-		} finally {
-			must(["umount", below]);
-		}
-	}, terms(words));
+	conformance(
+		`options ${words} and a mount below the source`,
+		async (world) => {
+			const container = world.container((config, bundle) => {
+				mkdirSync(`${bundle}/data/inner`, { recursive: true });
+				config.mounts.push({ destination: "/mnt", type: "bind", source: `${bundle}/data`, options: words.split(" ") });
+				withScript(config, "grep ' /mnt/inner ' /proc/self/mountinfo || true");
+			});
+			const below = `${container.bundle}/data/inner`;
+			must(["mount", "-t", "tmpfs", "tmpfs", below]);
+			try {
+				const ended = await container.run();
+				expect(ended.stderr).toBe("");
+				expect(ended.stdout.trim()).toMatch(inner);
+			} finally {
+				must(["umount", below]);
+			}
+		},
+		terms(words),
+	);
 }

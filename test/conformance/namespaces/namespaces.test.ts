@@ -8,17 +8,22 @@ import { conformance, type Terms } from "../../support/conformance.ts";
 const fileOf: Readonly<Record<string, string>> = { network: "net", mount: "mnt" };
 const kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup", "time"];
 const own = (kind: string, pid: number | "self" = "self") => readlinkSync(`/proc/${pid}/ns/${fileOf[kind] ?? kind}`);
-const time = (kind: string): Terms => (kind === "time" ? { not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 has them in newer documents alone" } } : {});
+const time = (kind: string): Terms =>
+	kind === "time" ? { not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 has them in newer documents alone" } } : {};
 
 for (const kind of kinds) {
-	conformance(`a namespace of type ${kind} without a path is a new one`, async (world) => {
-		const container = world.container((config) => {
-			withNamespace(config, kind);
-			withSleep(config);
-		});
-		await container.launch();
-		expect(own(kind, await container.pid())).not.toBe(own(kind));
-	}, time(kind));
+	conformance(
+		`a namespace of type ${kind} without a path is a new one`,
+		async (world) => {
+			const container = world.container((config) => {
+				withNamespace(config, kind);
+				withSleep(config);
+			});
+			await container.launch();
+			expect(own(kind, await container.pid())).not.toBe(own(kind));
+		},
+		time(kind),
+	);
 }
 
 for (const kind of ["pid", "network", "ipc", "uts", "cgroup", "time"]) {
@@ -33,20 +38,24 @@ for (const kind of ["pid", "network", "ipc", "uts", "cgroup", "time"]) {
 }
 
 for (const kind of ["pid", "network", "ipc", "uts", "cgroup", "time"]) {
-	conformance(`a namespace of type ${kind} with a path is joined`, async (world) => {
-		const owner = world.container((config) => {
-			withNamespace(config, kind);
-			withSleep(config);
-		});
-		await owner.launch();
-		const pid = await owner.pid();
-		const guest = world.container((config) => {
-			withNamespace(config, kind, `/proc/${pid}/ns/${fileOf[kind] ?? kind}`);
-			withSleep(config);
-		});
-		await guest.launch();
-		expect(own(kind, await guest.pid())).toBe(own(kind, pid));
-	}, time(kind));
+	conformance(
+		`a namespace of type ${kind} with a path is joined`,
+		async (world) => {
+			const owner = world.container((config) => {
+				withNamespace(config, kind);
+				withSleep(config);
+			});
+			await owner.launch();
+			const pid = await owner.pid();
+			const guest = world.container((config) => {
+				withNamespace(config, kind, `/proc/${pid}/ns/${fileOf[kind] ?? kind}`);
+				withSleep(config);
+			});
+			await guest.launch();
+			expect(own(kind, await guest.pid())).toBe(own(kind, pid));
+		},
+		time(kind),
+	);
 }
 
 conformance("two containers that share network, ipc and uts are a pod", async (world) => {
@@ -80,9 +89,13 @@ conformance("a path that is not absolute is refused", async (world) => {
 	await world.refused((config) => withNamespace(config, "network", "proc/self/ns/net"));
 });
 
-conformance("two namespaces of one type are refused", async (world) => {
-	await world.refused((config) => config.linux.namespaces.push({ type: "uts" }));
-}, { not: { crun: "1.8.1 takes the last" } });
+conformance(
+	"two namespaces of one type are refused",
+	async (world) => {
+		await world.refused((config) => config.linux.namespaces.push({ type: "uts" }));
+	},
+	{ not: { crun: "1.8.1 takes the last" } },
+);
 
 conformance("a type of namespace that there is not is refused", async (world) => {
 	await world.refused((config) => config.linux.namespaces.push({ type: "nosuch" }));
@@ -93,5 +106,9 @@ conformance("the program in a new pid namespace sees its own processes alone", a
 });
 
 conformance("a new network namespace has the loopback device alone", async (world) => {
-	expect((await world.sh("tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '")).split("\n").filter((name) => name === "lo" || !/^(tunl|sit|gre|ip|erspan)/.test(name))).toEqual(["lo"]);
+	expect(
+		(await world.sh("tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '"))
+			.split("\n")
+			.filter((name) => name === "lo" || !/^(tunl|sit|gre|ip|erspan)/.test(name)),
+	).toEqual(["lo"]);
 });

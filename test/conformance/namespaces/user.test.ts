@@ -59,17 +59,23 @@ conformance("several mappings are all written", async (world) => {
 });
 
 conformance("default devices and mounts work in a user namespace", async (world) => {
-	const out = await world.sh("echo text >/dev/null && head -c 3 /dev/zero | wc -c; ls -d /proc/1", (config, bundle) => withUser(config, bundle));
+	const out = await world.sh("echo text >/dev/null && head -c 3 /dev/zero | wc -c; ls -d /proc/1", (config, bundle) =>
+		withUser(config, bundle),
+	);
 	expect(out).toBe("3\n/proc/1");
 });
 
-conformance("a mount's idmap takes the user namespace's mapping", async (world) => {
-	const out = await world.sh("stat -c %u /mnt/passwd", (config, bundle) => {
-		withUser(config, bundle);
-		config.mounts.push({ destination: "/mnt", type: "bind", source: "/etc", options: ["rbind", "idmap"] });
-	});
-	expect(out).toBe("0");
-}, { not: { runc: "1.1.5 does not know idmap" } });
+conformance(
+	"a mount's idmap takes the user namespace's mapping",
+	async (world) => {
+		const out = await world.sh("stat -c %u /mnt/passwd", (config, bundle) => {
+			withUser(config, bundle);
+			config.mounts.push({ destination: "/mnt", type: "bind", source: "/etc", options: ["rbind", "idmap"] });
+		});
+		expect(out).toBe("0");
+	},
+	{ not: { runc: "1.1.5 does not know idmap" } },
+);
 
 conformance("the container's other namespaces belong to its user namespace", async (world) => {
 	const out = await world.sh("hostname changed && hostname", (config, bundle) => {
@@ -79,44 +85,64 @@ conformance("the container's other namespaces belong to its user namespace", asy
 	expect(out).toBe("changed");
 });
 
-conformance("a user namespace can be joined by path", async (world) => {
-	const owner = world.container((config, bundle) => {
-		withUser(config, bundle);
-		withSleep(config);
-	});
-	await owner.launch();
-	const pid = await owner.pid();
-	const guest = world.container((config, bundle) => {
-		withUser(config, bundle);
-		withNamespace(config, "user", `/proc/${pid}/ns/user`);
-		Reflect.deleteProperty(config.linux, "uidMappings");
-		Reflect.deleteProperty(config.linux, "gidMappings");
-		withSleep(config);
-	});
-	await guest.launch();
-	expect(readlinkSync(`/proc/${await guest.pid()}/ns/user`)).toBe(readlinkSync(`/proc/${pid}/ns/user`));
-}, { not: { runc: "1.1.5 asks for the mappings again" } });
+conformance(
+	"a user namespace can be joined by path",
+	async (world) => {
+		const owner = world.container((config, bundle) => {
+			withUser(config, bundle);
+			withSleep(config);
+		});
+		await owner.launch();
+		const pid = await owner.pid();
+		const guest = world.container((config, bundle) => {
+			withUser(config, bundle);
+			withNamespace(config, "user", `/proc/${pid}/ns/user`);
+			Reflect.deleteProperty(config.linux, "uidMappings");
+			Reflect.deleteProperty(config.linux, "gidMappings");
+			withSleep(config);
+		});
+		await guest.launch();
+		expect(readlinkSync(`/proc/${await guest.pid()}/ns/user`)).toBe(readlinkSync(`/proc/${pid}/ns/user`));
+	},
+	{ not: { runc: "1.1.5 asks for the mappings again" } },
+);
 
-conformance("a new user namespace without mappings is refused", async (world) => {
-	await world.refused((config) => withNamespace(config, "user"));
-}, { not: { crun: "1.8.1 makes a mapping" } });
+conformance(
+	"a new user namespace without mappings is refused",
+	async (world) => {
+		await world.refused((config) => withNamespace(config, "user"));
+	},
+	{ not: { crun: "1.8.1 makes a mapping" } },
+);
 
-conformance("mappings without a user namespace are refused", async (world) => {
-	await world.refused((config) => {
-		config.linux.uidMappings = mapping;
-		config.linux.gidMappings = mapping;
-	});
-}, { not: { crun: "1.8.1 passes them over" } });
+conformance(
+	"mappings without a user namespace are refused",
+	async (world) => {
+		await world.refused((config) => {
+			config.linux.uidMappings = mapping;
+			config.linux.gidMappings = mapping;
+		});
+	},
+	{ not: { runc: "1.1.5 passes them over", crun: "1.8.1 passes them over" } },
+);
 
-conformance("timeOffsets are those of the new time namespace", async (world) => {
-	const out = await world.sh("cat /proc/self/timens_offsets | tr -s ' '; cut -d. -f1 /proc/uptime", (config) => {
-		withNamespace(config, "time");
-		config.linux.timeOffsets = { monotonic: { secs: 172800, nanosecs: 1 }, boottime: { secs: 604800, nanosecs: 2 } };
-	});
-	expect(out).toMatch(/monotonic 172800 1\nboottime 604800 2/);
-	expect(Number(out.split("\n").at(-1))).toBeGreaterThan(604800);
-}, { not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 has them in newer documents alone" } });
+conformance(
+	"timeOffsets are those of the new time namespace",
+	async (world) => {
+		const out = await world.sh("cat /proc/self/timens_offsets | tr -s ' '; cut -d. -f1 /proc/uptime", (config) => {
+			withNamespace(config, "time");
+			config.linux.timeOffsets = { monotonic: { secs: 172800, nanosecs: 1 }, boottime: { secs: 604800, nanosecs: 2 } };
+		});
+		expect(out).toMatch(/monotonic 172800 1\nboottime 604800 2/);
+		expect(Number(out.split("\n").at(-1))).toBeGreaterThan(604800);
+	},
+	{ not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 has them in newer documents alone" } },
+);
 
-conformance("timeOffsets without a time namespace are refused", async (world) => {
-	await world.refused((config) => (config.linux.timeOffsets = { monotonic: { secs: 1 } }));
-}, { not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 passes them over" } });
+conformance(
+	"timeOffsets without a time namespace are refused",
+	async (world) => {
+		await world.refused((config) => (config.linux.timeOffsets = { monotonic: { secs: 1 } }));
+	},
+	{ not: { runc: "1.1.5 does not know time namespaces", crun: "1.8.1 passes them over" } },
+);

@@ -43,16 +43,20 @@ conformance("a capability that the process lacks is not granted by the kernel", 
 	expect(out).toMatch(/Operation not permitted[^]*(not permitted|denied)/);
 });
 
-conformance("a capability that there is not is warned of, and the container runs", async (world) => {
-	const container = world.container((config) => {
-		config.process.capabilities = { bounding: ["CAP_NOSUCH", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_KILL"] };
-		config.process.args = ["echo", "ran"];
-	});
-	const ended = await container.run();
-	expect(ended.status).toBe(0);
-	expect(ended.stdout).toContain("ran");
-	expect(ended.stderr).toContain("CAP_NOSUCH");
-}, { not: { crun: "1.8.1 refuses it" } });
+conformance(
+	"a capability that there is not is warned of, and the container runs",
+	async (world) => {
+		const container = world.container((config) => {
+			config.process.capabilities = { bounding: ["CAP_NOSUCH", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_KILL"] };
+			config.process.args = ["echo", "ran"];
+		});
+		const ended = await container.run();
+		expect(ended.status).toBe(0);
+		expect(ended.stdout).toContain("ran");
+		expect(ended.stderr).toContain("CAP_NOSUCH");
+	},
+	{ not: { crun: "1.8.1 refuses it" } },
+);
 
 conformance("noNewPrivileges sets the kernel's flag", async (world) => {
 	const script = "grep NoNewPrivs /proc/self/status";

@@ -46,10 +46,14 @@ conformance("a type that there is not is refused", async (world) => {
 	await world.refused((config) => (config.process.rlimits = [{ type: "RLIMIT_NOSUCH", soft: 1, hard: 1 }]));
 });
 
-conformance("two entries of one type are refused", async (world) => {
-	const one = { type: "RLIMIT_NOFILE", soft: 10, hard: 20 };
-	await world.refused((config) => (config.process.rlimits = [one, { ...one, soft: 15 }]));
-}, { not: { runc: "1.1.5 takes the last", crun: "1.8.1 takes the last" } });
+conformance(
+	"two entries of one type are refused",
+	async (world) => {
+		const one = { type: "RLIMIT_NOFILE", soft: 10, hard: 20 };
+		await world.refused((config) => (config.process.rlimits = [one, { ...one, soft: 15 }]));
+	},
+	{ not: { runc: "1.1.5 takes the last", crun: "1.8.1 takes the last" } },
+);
 
 conformance("a soft limit above the hard one is refused", async (world) => {
 	await world.refused((config) => (config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 30, hard: 20 }]));

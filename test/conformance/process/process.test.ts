@@ -68,7 +68,9 @@ conformance("env is the program's environment", async (world) => {
 
 conformance("nothing of the runtime's environment reaches the program", async (world) => {
 	const container = world.container((config) => (config.process.args = ["env"]));
-	const ended = await world.runtime.call(["run", "--bundle", container.bundle, container.id], { env: { ...process.env, SECRET: "of the host" } });
+	const ended = await world.runtime.call(["run", "--bundle", container.bundle, container.id], {
+		env: { ...process.env, SECRET: "of the host" },
+	});
 	expect(ended.status).toBe(0);
 	expect(ended.stdout).not.toContain("SECRET");
 });
@@ -77,13 +79,21 @@ conformance("cwd is the program's working directory", async (world) => {
 	expect(await world.sh("pwd", (config) => (config.process.cwd = "/etc"))).toBe("/etc");
 });
 
-conformance("a cwd that is not absolute is refused", async (world) => {
-	await world.refused((config) => (config.process.cwd = "etc"));
-}, { not: { crun: "1.8.1 takes it" } });
+conformance(
+	"a cwd that is not absolute is refused",
+	async (world) => {
+		await world.refused((config) => (config.process.cwd = "etc"));
+	},
+	{ not: { crun: "1.8.1 takes it" } },
+);
 
-conformance("a document without cwd is refused", async (world) => {
-	await world.refused((config) => Reflect.deleteProperty(config.process, "cwd"));
-}, { not: { crun: "1.8.1 takes it for /" } });
+conformance(
+	"a document without cwd is refused",
+	async (world) => {
+		await world.refused((config) => Reflect.deleteProperty(config.process, "cwd"));
+	},
+	{ not: { crun: "1.8.1 takes it for /" } },
+);
 
 conformance("a cwd that is missing is made", async (world) => {
 	const container = world.container((config) => {

@@ -13,7 +13,10 @@ conformance("ids need no name in the container", async (world) => {
 });
 
 conformance("additionalGids are the supplementary groups", async (world) => {
-	const out = await world.sh("grep ^Groups /proc/self/status", (config) => (config.process.user = { uid: 1, gid: 1, additionalGids: [5, 6, 70000] }));
+	const out = await world.sh(
+		"grep ^Groups /proc/self/status",
+		(config) => (config.process.user = { uid: 1, gid: 1, additionalGids: [5, 6, 70000] }),
+	);
 	expect(out.trim()).toBe("Groups:\t5 6 70000");
 });
 
@@ -38,10 +41,17 @@ conformance("a user other than root has none of the effective capabilities unles
 });
 
 conformance("a user can write what belongs to it and nothing else", async (world) => {
-	const out = await world.sh("touch /tmp/mine && touch /etc/theirs 2>&1 || true", (config) => (config.process.user = { uid: 1000, gid: 1000 }));
+	const out = await world.sh(
+		"touch /tmp/mine && touch /etc/theirs 2>&1 || true",
+		(config) => (config.process.user = { uid: 1000, gid: 1000 }),
+	);
 	expect(out).toContain("Permission denied");
 });
 
-conformance("a user that is not root can use its standard streams", async (world) => {
-	expect(await world.sh("echo text >/dev/stdout", (config) => (config.process.user = { uid: 1000, gid: 1000 }))).toBe("text");
-}, { not: { crun: "1.8.1 leaves a pipe with its owner" } });
+conformance(
+	"a user that is not root can use its standard streams",
+	async (world) => {
+		expect(await world.sh("echo text >/dev/stdout", (config) => (config.process.user = { uid: 1000, gid: 1000 }))).toBe("text");
+	},
+	{ not: { crun: "1.8.1 leaves a pipe with its owner" } },
+);

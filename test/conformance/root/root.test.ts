@@ -62,11 +62,15 @@ conformance("nothing of the host's mounts is left in the container", async (worl
 	expect(out.split(" ").filter((path) => !/^(\/|\/(dev|proc)(\/.*)?|)$/.test(path))).toEqual([]);
 });
 
-conformance("a link as root.path leads to its folder", async (world) => {
-	const out = await world.sh("echo linked", (config, bundle) => {
-		symlinkSync("rootfs", `${bundle}/link`);
-		config.root.path = "link";
-		rmSync(`${bundle}/rootfs/tmp`, { recursive: true });
-	});
-	expect(out).toBe("linked");
-}, { not: { runc: "1.1.5 wants the root's path without links" } });
+conformance(
+	"a link as root.path leads to its folder",
+	async (world) => {
+		const out = await world.sh("echo linked", (config, bundle) => {
+			symlinkSync("rootfs", `${bundle}/link`);
+			config.root.path = "link";
+			rmSync(`${bundle}/rootfs/tmp`, { recursive: true });
+		});
+		expect(out).toBe("linked");
+	},
+	{ not: { runc: "1.1.5 wants the root's path without links" } },
+);

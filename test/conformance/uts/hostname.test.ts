@@ -6,7 +6,9 @@ import { withoutNamespace } from "../../support/bundle.ts";
 import { conformance } from "../../support/conformance.ts";
 
 conformance("hostname is what processes of the container see", async (world) => {
-	expect(await world.sh("hostname; cat /proc/sys/kernel/hostname", (config) => (config.hostname = "mrsdalloway"))).toBe("mrsdalloway\nmrsdalloway");
+	expect(await world.sh("hostname; cat /proc/sys/kernel/hostname", (config) => (config.hostname = "mrsdalloway"))).toBe(
+		"mrsdalloway\nmrsdalloway",
+	);
 });
 
 conformance("hostname does not change the host's", async (world) => {
@@ -27,13 +29,21 @@ conformance("hostname without a new uts namespace is refused", async (world) => 
 	expect(hostname()).not.toBe("nobodys");
 });
 
-conformance("domainname is what processes of the container see", async (world) => {
-	expect(await world.sh("cat /proc/sys/kernel/domainname", (config) => (config.domainname = "foobarbaz.test"))).toBe("foobarbaz.test");
-}, { not: { runc: "1.1.5 does not know domainname" } });
+conformance(
+	"domainname is what processes of the container see",
+	async (world) => {
+		expect(await world.sh("cat /proc/sys/kernel/domainname", (config) => (config.domainname = "foobarbaz.test"))).toBe("foobarbaz.test");
+	},
+	{ not: { runc: "1.1.5 does not know domainname" } },
+);
 
-conformance("domainname without a new uts namespace is refused", async (world) => {
-	await world.refused((config) => {
-		withoutNamespace(config, "uts");
-		config.domainname = "nobodys";
-	});
-}, { not: { runc: "1.1.5 does not know domainname", crun: "1.8.1 sets the host's" } });
+conformance(
+	"domainname without a new uts namespace is refused",
+	async (world) => {
+		await world.refused((config) => {
+			withoutNamespace(config, "uts");
+			config.domainname = "nobodys";
+		});
+	},
+	{ not: { runc: "1.1.5 does not know domainname", crun: "1.8.1 sets the host's" } },
+);
