@@ -19,6 +19,7 @@ const checks: readonly Check[] = [
 	{ name: "size", command: [bun, "scripts/check-size.ts"] },
 	{ name: "docs", command: [bun, "scripts/check-docs.ts"] },
 	{ name: "generated files", command: [bun, "scripts/check-generated.ts"] },
+	{ name: "conformance", command: [bun, "scripts/check-conformance.ts"] },
 	{ name: "names", command: [bun, "scripts/check-names.ts"] },
 	...(launch.length === 0 ? [] : [{ name: "C, launch", command: [...strictC, "-ffreestanding", "-fno-stack-protector", ...launch] }]),
 	...(hosted.length === 0 ? [] : [{ name: "C, others", command: [...strictC, ...hosted] }]),

@@ -1,10 +1,11 @@
-// make test: unit tests (beside their files in src) and end-to-end tests (test/**), two files at a time, each in a process of its
-// own. Ends with "N passed, N failed, N skipped" alone on the last line; exits 1 when a test failed or a file broke off.
+// make test: unit tests (beside their files in src), end-to-end and conformance tests (test/**), two files at a time, each in a process
+// of its own; conformance tests run against corten-runtime, and then against each peer that is installed. Ends with "N passed, N failed, N skipped" alone on the last line; exits 1 when a test failed or a file broke off.
 // Usage: bun scripts/test.ts [FILE...]
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hasRuntime, type RuntimeName, runtimeNames } from "../test/support/runtime.ts";
 import { top } from "./lib/files.ts";
 
 /** The long ones first, so that the last worker is not left alone with them. */
@@ -12,7 +13,7 @@ const longest = ["chaos", "stdio", "run", "security"];
 const workers = 2;
 const fileLimitMs = 8 * 60_000;
 
-type Job = { readonly name: string; readonly files: readonly string[] };
+type Job = { readonly name: string; readonly files: readonly string[]; readonly runtime?: RuntimeName };
 type Counts = { passed: number; failed: number; skipped: number };
 
 function jobs(): Job[] {
@@ -23,11 +24,14 @@ function jobs(): Job[] {
 		const place = longest.findIndex((word) => file.endsWith(`/${word}.test.ts`));
 		return place < 0 ? longest.length : place;
 	};
+	const conformance = glob("test/conformance/**/*.test.ts");
+	const peers = runtimeNames.filter((name) => name !== "corten-runtime" && hasRuntime(name));
 	const unit = glob("{src,scripts}/**/*.test.ts");
 	const whole = glob("test/**/*.test.ts").sort((a, b) => rank(a) - rank(b));
 	return [
 		...(unit.length === 0 ? [] : [{ name: `unit tests (${unit.length} files)`, files: unit }]),
 		...whole.map((file) => ({ name: file, files: [file] })),
+		...peers.flatMap((runtime) => conformance.map((file) => ({ name: `${file} (${runtime})`, files: [file], runtime }))),
 	];
 }
 
@@ -66,7 +70,13 @@ async function work(): Promise<void> {
 		const began = performance.now();
 		const options = ["--timeout=120000", "--reporter=junit", `--reporter-outfile=${report}`];
 		const command = [process.execPath, "test", ...options, ...job.files.map((file) => (file.startsWith("/") ? file : `./${file}`))];
-		const run = Bun.spawn(command, { cwd: top, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+		const run = Bun.spawn(command, {
+			cwd: top,
+			stdin: "ignore",
+			stdout: "pipe",
+			stderr: "pipe",
+			env: job.runtime === undefined ? process.env : { ...process.env, CORTEN_TEST_RUNTIME: job.runtime },
+		});
 		let late = false;
 		const alarm = setTimeout(() => {
 			late = true;
