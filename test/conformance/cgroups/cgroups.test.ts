@@ -1,7 +1,7 @@
 // config-linux.md#cgroups-path and the resources: memory, cpu, pids, device rules, and the rest by what the machine has.
 
 import { expect } from "bun:test";
-import { existsSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { type Document, withAllCapabilities, withSleep } from "../../support/bundle.ts";
 import { conformance, type World } from "../../support/conformance.ts";
 
@@ -149,7 +149,7 @@ const rules =
 	};
 
 conformance("device rules are applied in the listed order: the last that fits decides", async (world) => {
-	const script = "mknod /tmp/fuse c 10 229 && : </tmp/fuse && echo open || echo closed";
+	const script = "mknod /tmp/fuse c 10 229; (: </tmp/fuse) && echo open || echo closed";
 	const deny = { allow: false, access: "rwm" };
 	const allow = { allow: true, type: "c", major: 10, minor: 229, access: "rwm" };
 	expect(await world.sh(`(${script}) 2>/dev/null`, rules(deny, allow))).toBe("open");
@@ -210,3 +210,22 @@ conformance("a new cgroup namespace has the container's cgroup as its root", asy
 	const out = await world.sh("cut -d: -f3 /proc/self/cgroup | sort -u", (config) => config.linux.namespaces.push({ type: "cgroup" }));
 	expect(out.split("\n").filter((path) => path !== "/" && !path.startsWith("/.."))).toEqual([]);
 });
+
+conformance(
+	"a cgroup that is frozen is refused",
+	async (world) => {
+		const name = `frozen-${process.pid}`;
+		const folder = `/sys/fs/cgroup/freezer/${name}`;
+		mkdirSync(folder);
+		writeFileSync(`${folder}/freezer.state`, "FROZEN");
+		try {
+			await world.refused((config) => (config.linux.cgroupsPath = `/${name}`));
+		} finally {
+			writeFileSync(`${folder}/freezer.state`, "THAWED");
+			for (const top of ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd", "unified"]) {
+				if (existsSync(`/sys/fs/cgroup/${top}/${name}`)) rmdirSync(`/sys/fs/cgroup/${top}/${name}`);
+			}
+		}
+	},
+	{ needs: onV1, not: { crun: "1.8.1 waits for ever" } },
+);

@@ -204,3 +204,11 @@ conformance(
 	},
 	noCrun,
 );
+
+conformance(
+	"features' idmap is true, as the properties of mounts are recognized",
+	async (world) => {
+		expect((await features(world)).linux?.mountExtensions?.idmap?.enabled).toBe(true);
+	},
+	neither,
+);

@@ -209,3 +209,34 @@ conformance(
 	},
 	{ not: old },
 );
+
+conformance(
+	"netDevices takes a template, and the kernel chooses the number",
+	async (world) => {
+		const name = `cf${process.pid}d`;
+		await withDevice(name, async () => {
+			expect(
+				await world.sh(
+					"ls /sys/class/net | grep ^tpl; ip addr show tpl0",
+					(config) => (config.linux.netDevices = { [name]: { name: "tpl%d" } }),
+				),
+			).toContain("10.99.0.7/24");
+		});
+	},
+	{ needs: needsDevice, not: old },
+);
+
+conformance("without intelRdt nothing touches resctrl", async (world) => {
+	const out = await world.sh("grep -c resctrl /proc/self/mounts || true; ls -d /sys/fs/resctrl/cf* 2>/dev/null || true");
+	expect(out).toBe("0");
+});
+
+for (const key of ["maskedPaths", "readonlyPaths"]) {
+	conformance(
+		`a masked or read-only path that is not absolute is refused: ${key}`,
+		async (world) => {
+			await world.refused((config) => (config.linux[key] = ["proc/sys"]));
+		},
+		{ not: { runc: "1.1.5 takes it from the root", crun: "1.8.1 takes it from the root" } },
+	);
+}

@@ -5,6 +5,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { withSleep } from "../../support/bundle.ts";
 import { conformance } from "../../support/conformance.ts";
 
+/** Whether v1 cgroups divide the time of real-time processes. */
+const grouped = existsSync("/sys/fs/cgroup/cpu/cpu.rt_runtime_us");
 const old = (what: string) => ({ runc: `1.1.5 does not know ${what}`, crun: `1.8.1 does not know ${what}` });
 
 conformance("oomScoreAdj is the process'", async (world) => {
@@ -35,7 +37,11 @@ for (const [policy, more, number] of [
 		`scheduler ${policy}`,
 		async (world) => {
 			// proc(5): fields 18 priority, 19 nice, 40 rt_priority, 41 policy; the name in parentheses has no space here.
-			const out = await world.sh("cut -d' ' -f19,40,41 /proc/self/stat", (config) => (config.process.scheduler = { policy, ...more }));
+			const out = await world.sh("cut -d' ' -f19,40,41 /proc/self/stat", (config) => {
+				config.process.scheduler = { policy, ...more };
+				// Where the kernel groups real-time processes, a cgroup has a budget for them, or none.
+				if (grouped) config.linux.resources = { cpu: { realtimePeriod: 1_000_000, realtimeRuntime: 2000 } };
+			});
 			const { nice = 0, priority = 0 }: { nice?: number; priority?: number } = more;
 			expect(out).toBe(`${nice} ${priority} ${number}`);
 		},
