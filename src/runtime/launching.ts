@@ -57,17 +57,18 @@ function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof 
 	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const rootfs = absolute(config.root.path, bundle);
 	const path = folderOf(context.root, id);
-	const scope = scopes?.planScope(config, id, host, context.rootless);
-	const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless, ...(scope !== undefined && { path: scope.path }) });
-	const record = describe(config, {
-		id,
-		bundle,
-		rootfs,
-		cgroups: cgroups.map((cgroup) => cgroup.path),
-		...(scope !== undefined && { scope: scope.order.unit.name }),
-	});
+	// Before the cgroups: an id that is taken is what the caller should hear of, and not that its cgroup is.
 	const folder = makeContainerFolder(context.root, id);
 	try {
+		const scope = scopes?.planScope(config, id, host, context.rootless);
+		const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless, ...(scope !== undefined && { path: scope.path }) });
+		const record = describe(config, {
+			id,
+			bundle,
+			rootfs,
+			cgroups: cgroups.map((cgroup) => cgroup.path),
+			...(scope !== undefined && { scope: scope.order.unit.name }),
+		});
 		writeRecord(path, record, text);
 		const maker = scopes === undefined || scope === undefined ? undefined : scopes.spawnScopeMaker(context, scope.order);
 		const frame: Frame = {

@@ -53,8 +53,8 @@ async function runCommand(context: RuntimeContext, progress: Progress, name: str
 	const load = Object.hasOwn(runtimeCommands, name) ? runtimeCommands[name] : undefined;
 	if (load === undefined) throw new CortenError("invalid-argument", `cannot run "${name}": there is no such command; see --help`);
 	const command = await load();
-	progress.failureStatus = command.failureStatus ?? 1;
 	const line = parseRuntimeLine(name, command, args);
+	progress.failureStatus = command.failureStatus ?? 1;
 	if (line.kind === "help") return runCommand(context, progress, "help", [name]);
 	return command.run(context, line.options, line.operands);
 }

@@ -16,7 +16,7 @@ export const command = defineRuntimeCommand({
 		"Sends SIGNAL, by name or number, SIGTERM by default, to the first process of a container. With --all it goes to every process in the container's cgroups, also when the first one has ended.",
 	],
 	run: (context, options, [id = "", word = "SIGTERM"]) => {
-		const signal = parseSignal(word);
+		const signal = word === "0" ? 0 : parseSignal(word); // 0 asks whether it lives
 		const container = findRuntimeContainer(context.root, id);
 		// Without a pid namespace of its own a container's processes outlive the first one.
 		if (options.all) {
