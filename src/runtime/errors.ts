@@ -26,6 +26,8 @@ export function unstartable(id: string, status: "creating" | "running" | "paused
 			? "cannot start a container that has stopped"
 			: status === "creating"
 				? "the container is being created"
+				: status === "paused"
+					? "cannot start a container in the paused state"
 				: "cannot start an already running container";
 	return new CortenError("wrong-state", `cannot start container "${id}": ${words}`);
 }
