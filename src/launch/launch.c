@@ -43,15 +43,6 @@ static void put_error(struct text *t, long error)
 		put(t, "errno "), put_number(t, (uint64_t)error, 1);
 }
 
-<<<<<<< HEAD
-// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, escaped as JSON when
-// there is a log.
-static void put_failure(struct text *t, uint32_t index, long error, int plain)
-{
-	const struct plan_op *op = &self.ops[index];
-	int escaped = self.plan->flags & PLAN_JSON_LOG || self.plan->log_fd != NO_FD;
-	put(t, "cannot "), (plain && escaped ? put_unescaped : put)(t, text_at(op->what)), put(t, ": "), put_error(t, error);
-=======
 static int has_slash(const char *text)
 {
 	while (*text && *text != '/')
@@ -59,15 +50,15 @@ static int has_slash(const char *text)
 	return *text;
 }
 
-// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, in JSON mode
-// already escaped.
-static void put_failure(struct text *t, uint32_t index, long error)
+// `cannot WHAT: EPERM (operation not permitted) (op 14/37, /mounts/0)`; WHAT and the field come ready from the plan, escaped as JSON when
+// there is a log.
+static void put_failure(struct text *t, uint32_t index, long error, int plain)
 {
 	const struct plan_op *op = &self.ops[index];
-	put(t, "cannot "), put(t, text_at(op->what)), put(t, ": "), put_error(t, error);
+	int escaped = self.plan->flags & PLAN_JSON_LOG || self.plan->log_fd != NO_FD;
+	put(t, "cannot "), (plain && escaped ? put_unescaped : put)(t, text_at(op->what)), put(t, ": "), put_error(t, error);
 	if (error == ENOENT && (op->op == OP_EXECVE || op->op == OP_ACCESS) && !has_slash(text_at(op->what)))
 		put(t, ": executable file not found in $PATH"); // Go's words, by which engines tell it from other missing files
->>>>>>> 2dcdd12 (runtime: a taken id is named before its cgroup; kill 0; Go's words for a missing program)
 	put(t, " (op "), put_number(t, index + 1, 1), put(t, "/"), put_number(t, self.plan->op_count, 1);
 	if (*text_at(op->at))
 		put(t, ", "), put(t, text_at(op->at));
