@@ -40,6 +40,8 @@ export type HostFacts = {
 	readonly capabilities: bigint;
 	/** Whether that is the machine's first one: only there can devices be made, and any limit be raised. */
 	readonly initialUserNamespace: boolean;
+	/** Given where the caller's user namespace forbids setgroups. */
+	readonly groupsDenied?: true;
 	/** The effective ids of the caller. */
 	readonly uid: number;
 	readonly gid: number;
@@ -76,6 +78,7 @@ const recentCapability = 40;
 export function readHostFacts(needs: HostNeeds = {}): HostFacts {
 	const kernel = readKernelVersion();
 	const capabilities = readCapabilities();
+	const initialUserNamespace = readLink("/proc/self/ns/user") === firstUserNamespace;
 	const idmapHelpers = (capabilities & mapIds) === mapIds ? undefined : findIdmapHelpers();
 	const mountinfo = readText("/proc/self/mountinfo");
 	const cgroup = parseCgroupMounts(mountinfo);
@@ -88,7 +91,8 @@ export function readHostFacts(needs: HostNeeds = {}): HostFacts {
 		erofsFromFile: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 12),
 		openFiles: readOpenFiles(),
 		capabilities,
-		initialUserNamespace: readLink("/proc/self/ns/user") === firstUserNamespace,
+		initialUserNamespace,
+		...(!initialUserNamespace && readText("/proc/self/setgroups").trim() === "deny" && { groupsDenied: true as const }),
 		uid: syscall(nr.geteuid),
 		gid: syscall(nr.getegid),
 		...(idmapHelpers !== undefined && { idmapHelpers }),

@@ -39,7 +39,9 @@ export function addCredentials(
 	const at = "/process/capabilities";
 	const { bounding: keep, ...final } = capabilityBits(process, host, user !== undefined);
 	add(steps, "capbset", { keep }, "drop capabilities from the bounding set", `${at}/bounding`);
-	addIds(steps, process, user?.deny !== true);
+	// In a user namespace that forbids it nobody can have other groups; who asks for some hears so.
+	const denied = user?.deny ?? (host.groupsDenied === true && process.user.additionalGids.length === 0);
+	addIds(steps, process, !denied);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };
 	const setCapabilities = (): void => add(steps, "capset", final, "set capabilities", at);
 	const loadFilter = (): void => {

@@ -131,13 +131,13 @@ describe.each(kinds)("with %s", (_, world, shape) => {
 		await world.call(["delete", "--force", id]);
 	});
 
-	test("CVE-2022-36109: the caller's groups stay outside, the primary group is among the payload's", async () => {
+	test("CVE-2022-36109: the caller's groups stay outside", async () => {
 		const grouped = ["setpriv", "--groups=4,24,27"];
 		const groups = "grep ^Groups /proc/self/status | tr -d ' '";
 		const bundle = world.bundle(shape({ script: groups, process: { user: { uid: 5, gid: 6 } } }));
-		expect((await run([...grouped, ...world.command("run", "--bundle", bundle, world.id())])).stdout).toBe("Groups:\t6\n");
+		expect((await run([...grouped, ...world.command("run", "--bundle", bundle, world.id())])).stdout).toBe("Groups:\t\n");
 		const { id } = await world.start(shape({}));
-		expect((await run([...grouped, ...world.command("exec", id, "/bin/busybox", "sh", "-c", groups)])).stdout).toBe("Groups:\t0\n");
+		expect((await run([...grouped, ...world.command("exec", id, "/bin/busybox", "sh", "-c", groups)])).stdout).toBe("Groups:\t\n");
 		await world.call(["delete", "--force", id]);
 	});
 

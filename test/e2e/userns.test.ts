@@ -34,8 +34,8 @@ describe("a user namespace made with root's rights", () => {
 	test("has root, its mappings, and the groups that config.json names", async () => {
 		const process_ = { user: { uid: 0, gid: 0, additionalGids: [7] } };
 		const out = await sh("id; cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '", inUser({ process: process_ }));
-		expect(out).toBe(`uid=0 gid=0 groups=0,7\n 0 ${base} 65536\n 0 ${base} 65536`);
-		expect(await sh("id", inUser({ process: { user: { uid: 5, gid: 6 } } }))).toBe("uid=5 gid=6 groups=6");
+		expect(out).toBe(`uid=0 gid=0 groups=7\n 0 ${base} 65536\n 0 ${base} 65536`);
+		expect(await sh("id", inUser({ process: { user: { uid: 5, gid: 6 } } }))).toBe("uid=5 gid=6");
 	});
 	test("has devices and queues that are its own", async () => {
 		const out = await sh(
@@ -88,8 +88,8 @@ describe("a user namespace made with root's rights", () => {
 		const script = "id; grep CapEff /proc/self/status; for p in 1 self; do readlink /proc/$p/ns/user; done | uniq | wc -l; ulimit -n";
 		const { stdout, stderr } = await world.call(["exec", id, "sh", "-c", script]);
 		expect(stderr).toBe("");
-		expect(stdout).toBe("uid=0 gid=0 groups=0\nCapEff:\t0000000000000020\n1\n100\n");
-		expect((await world.call(["exec", "--user", "8:9", id, "busybox", "id"])).stdout).toBe("uid=8 gid=9 groups=9\n");
+		expect(stdout).toBe("uid=0 gid=0\nCapEff:\t0000000000000020\n1\n100\n");
+		expect((await world.call(["exec", "--user", "8:9", id, "busybox", "id"])).stdout).toBe("uid=8 gid=9\n");
 		expect((await world.call(["delete", "--force", id])).status).toBe(0);
 	});
 	test("shows the host's /sys where the network is the host's, and drops a terminal group that is nobody", async () => {
@@ -202,6 +202,20 @@ describe("joined namespaces", () => {
 		expect(readFileSync(out, "utf8").trim()).toBe(readlinkSync("/proc/self/ns/pid"));
 		await plain.call(["delete", "--force", id]);
 	});
+	test("exec joins also what the container has from whoever started it", async () => {
+		const bundle = plain.bundle({ namespaces: fresh("pid", "mount"), script: "sleep 100" });
+		const elsewhere = ["unshare", "--net", "--uts", "--ipc"];
+		const { exitCode } = Bun.spawnSync([...elsewhere, ...plain.command("run", "-d", "--bundle", bundle, plain.id())], {
+			stdio: ["ignore", "ignore", "ignore"],
+		});
+		expect(exitCode).toBe(0);
+		const id = plain.id();
+		const { pid } = JSON.parse((await plain.call(["state", id])).stdout) as { pid: number };
+		const script = "for n in net uts ipc pid mnt; do readlink /proc/self/ns/$n; done";
+		const { stdout } = await plain.call(["exec", id, "/bin/busybox", "sh", "-c", script]);
+		expect(stdout.trim().split("\n")).toEqual(["net", "uts", "ipc", "pid", "mnt"].map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)));
+		await plain.call(["delete", "--force", id]);
+	});
 	test("clocks of a new time namespace differ by their offsets", async () => {
 		const offsets = { timeOffsets: { monotonic: { secs: 7200, nanosecs: 0 }, boottime: { secs: 864_000, nanosecs: 0 } } };
 		const change = { namespaces: fresh("mount", "pid", "time"), linux: offsets };
@@ -272,6 +286,19 @@ describe("rootless", () => {
 			expect(readdirSync(`${home.folder}/run`)).toEqual([]);
 		}
 	});
+	test("inside a user namespace of somebody else's making a container needs none of its own", async () => {
+		await using home = new World(uid, ordinary);
+		const bundle = home.bundle({ script: "id -u; echo x > /dev/null && ls -d /sys/class", mounts });
+		const nested = [
+			...ordinary,
+			"unshare",
+			"--user",
+			"--map-root-user",
+			"--mount",
+			...home.command("run", "--bundle", bundle, home.id()).slice(ordinary.length),
+		];
+		expect(await run(nested)).toEqual({ status: 0, stdout: "0\n/sys/class\n", stderr: "" });
+	});
 	testWhen(installed("newuidmap") && installed("useradd"), "uidmap is not installed")(
 		"newuidmap and newgidmap map the ids that /etc/subuid gives",
 		async () => {
@@ -295,7 +322,7 @@ describe("rootless", () => {
 					...rootless({ process: { user: { uid: 7, gid: 8, additionalGids: [9] } } }),
 					linux: { uidMappings: map("/etc/subuid"), gidMappings: map("/etc/subgid") },
 				};
-				expect(await sh("id; cat /proc/self/setgroups", change, home)).toBe("uid=7 gid=8 groups=8,9\nallow");
+				expect(await sh("id; cat /proc/self/setgroups", change, home)).toBe("uid=7 gid=8 groups=9\nallow");
 				const wrong = { ...change, linux: { ...change.linux, uidMappings: [{ containerID: 0, hostID: 0, size: 1000 }] } };
 				const { status, stderr } = await home.run(wrong);
 				expect(status).not.toBe(0);

@@ -7,7 +7,7 @@ import { readHostFacts } from "../../linux/host.ts";
 import { type CompileExecInput, compileExec } from "../../plan/compile-exec.ts";
 import { encodePlan } from "../../plan/encode.ts";
 import { hostNeeds } from "../../plan/host-needs.ts";
-import type { Config } from "../../spec/runtime.ts";
+import { type Config, type NamespaceType, namespaceTypes } from "../../spec/runtime.ts";
 import { cgroupsOfExec } from "../cgroups.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
@@ -89,12 +89,23 @@ function checkTerminal(terminal: boolean, options: { readonly detach: boolean; r
 	}
 }
 
-/** The namespaces to join, and whether a user namespace among them lets groups be set. */
+/** Names in /proc/PID/ns that are not the type's own. */
+const linkNames: Readonly<Partial<Record<NamespaceType, string>>> = { network: "net", mount: "mnt" };
+
+/** Whether a process is in another namespace of this type than the caller. */
+function isElsewhere(pid: number, type: NamespaceType): boolean {
+	const name = linkNames[type] ?? type;
+	return readLink(`/proc/${pid}/ns/${name}`) !== readLink(`/proc/self/ns/${name}`);
+}
+
+/**
+ * The namespaces to join: those of config.json, and where the container was started in others than this caller is in now, those too. And
+ * whether a user namespace among them lets groups be set.
+ */
 function namespacesOf(pid: number, config: Config): Pick<CompileExecInput, "namespaces" | "user"> {
-	const types = config.linux.namespaces.map(({ type }) => type);
-	const entered = types.includes("user") && readLink(`/proc/${pid}/ns/user`) !== readLink("/proc/self/ns/user");
-	const namespaces = types.filter((type) => type !== "user" || entered);
-	if (!entered) return { namespaces };
+	const named = config.linux.namespaces.map(({ type }) => type);
+	const namespaces = namespaceTypes.filter((type) => (type !== "user" && named.includes(type)) || isElsewhere(pid, type));
+	if (!namespaces.includes("user")) return { namespaces };
 	return { namespaces, user: { deny: readText(`/proc/${pid}/setgroups`).trim() === "deny", uids: config.linux.uidMappings ?? [] } };
 }
 
