@@ -183,7 +183,7 @@ static int verify(const struct plan_header *p, uint64_t file_size)
 		for (int k = 0; kinds[k]; k++)
 			if (!verify_argument(kinds[k], op->args[k]))
 				return 0;
-		if (op->op == OP_OPENAT2 && op->args[5] > 2 && op->args[5] - 256 >= SLOT_COUNT)
+		if (op->op == OP_OPENAT2 && (op->args[5] & ~NOT_IN_PROC) > 2 && (op->args[5] & ~NOT_IN_PROC) - 256 >= SLOT_COUNT)
 			return 0;
 		if (op->op == OP_CLONE3) {
 			if (self.clone_index != p->op_count || op->args[2] <= i || op->args[2] >= p->op_count)

@@ -17,6 +17,7 @@ struct plan_op {
 };
 enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4 };
 #define NO_FD 0xffffffffu
+#define NOT_IN_PROC 0x10000ull // a bit of openat2's create
 
 // What the new process and its parent tell each other.
 enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO, SAY_PID };
@@ -73,13 +74,15 @@ long sendfd_op(const struct plan_op *op);
 // hook.c
 long hook_op(const struct plan_op *op);
 
-// mount.c
+// path.c
 long open_in_root(int dir, const char *path, uint64_t flags, uint64_t resolve);
 long create_in_root(int root, const char *path, int as_folder);
+long openat2_op(const struct plan_op *op);
+
+// mount.c
 long write_op(int dir, const char *path, const char *data, size_t length, uint64_t flags);
 long write_by_rename(int dir, const char *path, const char *data, size_t length);
 long move_onto(long tree, int target);
-long openat2_op(const struct plan_op *op);
 long fsmount_op(const struct plan_op *op);
 long loop_op(const struct plan_op *op);
 long mask_op(const struct plan_op *op);

@@ -112,7 +112,7 @@ function integer(op: Op["op"], arg: string, value: number | bigint): string | un
 		case "openat2.resolve":
 			return named(number, resolves);
 		case "openat2.create":
-			return ["no", "folder", "file"][number] ?? `like #${number - 256}`;
+			return `${["no", "folder", "file"][number & 0xffff] ?? `like #${(number & 0xffff) - 256}`}${number > 0xffff ? "|not in proc" : ""}`;
 		case "openat.mode":
 		case "mkdirat.mode":
 		case "mknodat.mode":

@@ -41,6 +41,8 @@ export type OpenedBinds = ReadonlyMap<ParsedMount, OpenedBind>;
 export const createFolder = 1;
 /** openat2's create. */
 export const createFile = 2;
+/** openat2's create, a further bit: an image's link may not lead a mount into /proc, where parseMounts lets only some (CVE-2019-16884). */
+const notInProc = 0x1_0000;
 /** openat2's create: as the thing in this slot is. */
 export const createLike = (slot: number): number => 256 + slot;
 
@@ -55,7 +57,8 @@ export function openTarget(steps: Steps, dir: number, path: string, create: numb
 	const target = takeSlot(steps);
 	const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (noLinks ? RESOLVE_NO_SYMLINKS : 0);
 	const field = at.startsWith("/mounts/") ? `${at}/destination` : at;
-	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create }, `find mount point "${path}"`, field);
+	const how = path === "/proc" || path.startsWith("/proc/") || !at.startsWith("/mounts/") ? create : create | notInProc;
+	add(steps, "openat2", { out: target, dir, path, flags: O_PATH, resolve, create: how }, `find mount point "${path}"`, field);
 	return target;
 }
 

@@ -27,7 +27,7 @@ export const opTable = {
 	openat: { out: "out", dir: "slot", path: "str", flags: "u64", mode: "u64" },
 	/**
 	 * Resolves in `dir` as if it were /. create: 0 must exist, 1 a folder is made, 2 an empty file is made (with missing parents),
-	 * 256 + N a folder or an empty file, as the thing in slot N is one.
+	 * 256 + N a folder or an empty file, as the thing in slot N is one. With 65536 it must not be on a proc filesystem (EPERM).
 	 */
 	openat2: { out: "out", dir: "slot", path: "str", flags: "u64", resolve: "u64", create: "u64" },
 	mkdirat: { dir: "slot", path: "str", mode: "u64" },
