@@ -147,6 +147,8 @@ static long copy_folder(int from, int to, int depth)
 long copyup(int from, int to)
 {
 	struct stat status;
+	if (from < 0)
+		return 0; // the image has nothing there: the folder will be made to mount on
 	long source = sys(openat, from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = source;
 	if (source < 0)
 		return source;
