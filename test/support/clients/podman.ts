@@ -31,7 +31,10 @@ export async function startPodman(runtime: RuntimeName): Promise<Podman> {
 	mkdirSync(`${path}/tmp`);
 	// Limits that need no raising: not every machine's root may.
 	writeFileSync(configuration.CONTAINERS_CONF, '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n');
-	writeFileSync(configuration.CONTAINERS_STORAGE_CONF, `[storage]\ndriver = "overlay"\nrunroot = "${path}/runroot"\ngraphroot = "${path}/root"\n`);
+	writeFileSync(
+		configuration.CONTAINERS_STORAGE_CONF,
+		`[storage]\ndriver = "overlay"\nrunroot = "${path}/runroot"\ngraphroot = "${path}/root"\n`,
+	);
 	writeFileSync(`${path}/policy.json`, '{"default":[{"type":"insecureAcceptAnything"}]}');
 	writeFileSync(`${path}/registries.conf`, 'unqualified-search-registries = ["docker.io"]\n');
 	const env = { ...folder.environment, ...configuration, CONTAINERS_REGISTRIES_CONF: `${path}/registries.conf` };
