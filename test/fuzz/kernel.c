@@ -24,6 +24,8 @@ void fuzz_leave(void)
 	_longjmp(fuzz_exit, 1);
 }
 
+enum { SIGNAL_INFO = 128 }; // the size of what a signalfd yields
+
 static unsigned char answer(void)
 {
 	return answers_left ? answers_left--, *answers++ : 0;
@@ -83,7 +85,17 @@ static long take_in(long buffer, size_t room)
 	touch((void *)buffer, room, 1);
 	long n = number_of_bytes(room);
 	put_in((void *)buffer, (size_t)n);
+	if (room == SIGNAL_INFO && n == SIGNAL_INFO)
+		*(uint32_t *)buffer = 1 + answer() % 64;
 	return n;
+}
+
+// How a process ended, as waitid tells it: a status of one byte, or a signal.
+static void end_of_process(struct siginfo_ *info)
+{
+	put_in(info, sizeof *info);
+	info->code = 1 + answer() % 3;
+	info->status = info->code == CLD_EXITED ? answer() : 1 + answer() % 64;
 }
 
 // A folder's entries as the kernel lays them out: a name of 1 to 255 bytes, records of a multiple of 8.
@@ -186,6 +198,17 @@ static unsigned texts_of(long number)
 	}
 }
 
+static long clone(struct clone_args *args, size_t size)
+{
+	touch(args, size, 1);
+	if (args->flags & CLONE_PIDFD) {
+		if (!args->pidfd)
+			return -EFAULT;
+		touch((void *)args->pidfd, sizeof(int), 1), *(int *)args->pidfd = (int)next_fd++;
+	}
+	return answer() % 2 ? 0 : 1000;
+}
+
 static long succeed(long number, long a, long b, long c, long d)
 {
 	switch (number) {
@@ -205,13 +228,13 @@ static long succeed(long number, long a, long b, long c, long d)
 	case __NR_getdents64: return entries((void *)b, (size_t)c);
 	case __NR_pipe2: touch((void *)a, 8, 1); ((int *)a)[0] = (int)next_fd++, ((int *)a)[1] = (int)next_fd++; return 0;
 	case __NR_socketpair: touch((void *)d, 8, 1); ((int *)d)[0] = (int)next_fd++, ((int *)d)[1] = (int)next_fd++; return 0;
-	case __NR_waitid: put_in((void *)c, sizeof(struct siginfo_)); return 0;
+	case __NR_waitid: end_of_process((void *)c); return 0;
 	case __NR_poll: return poll_answer((void *)a, (size_t)b);
 	case __NR_getcwd: touch((void *)a, (size_t)b, 1); ((char *)a)[0] = answer() % 4 ? '/' : '(', ((char *)a)[1] = 0; return 2;
 	case __NR_clock_gettime: touch((void *)b, 16, 1); ((int64_t *)b)[0] = answer() * 100000000l, ((int64_t *)b)[1] = answer(); return 0;
 	case __NR_ioctl: return control(b, c);
 	case __NR_fstatfs: put_in((void *)b, 120); if (answer() % 4) *(long *)b = DEVPTS_SUPER_MAGIC; return 0;
-	case __NR_clone3: touch((void *)a, (size_t)b, 1); if (((struct clone_args *)a)->flags & CLONE_PIDFD) *(int *)((struct clone_args *)a)->pidfd = (int)next_fd++; return answer() % 2 ? 0 : 1000;
+	case __NR_clone3: return clone((void *)a, (size_t)b);
 	case __NR_fork: return answer() % 2 ? 0 : 1001;
 	case __NR_execve: texts(b), texts(c); fuzz_leave();
 	case __NR_setgroups: touch((void *)b, (size_t)a * 4, 0); return 0;
