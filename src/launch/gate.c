@@ -4,7 +4,7 @@
 
 #include "launch.h"
 
-static void set_path(struct sockaddr_un_ *address, const char *path)
+void set_path(struct sockaddr_un_ *address, const char *path)
 {
 	struct text t = { address->path, address->path + sizeof address->path };
 	address->family = AF_UNIX;

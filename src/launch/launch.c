@@ -293,6 +293,7 @@ static long run_op(const struct plan_op *op)
 	case OP_RELEASE: return release_op();
 	case OP_UNLOCK: return unlock_op();
 	case OP_SENDFD: return sendfd_op(op);
+	case OP_NOTIFY: return notify_op(op);
 	case OP_HOOK: return hook_op(op);
 	case OP_SUPERVISE: return supervise(op);
 	case OP_EXITFILE: return write_exit_file(slot_fd(a[0]), text_at(a[1]));

@@ -18,9 +18,10 @@ struct plan_op {
 enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4 };
 #define NO_FD 0xffffffffu
 #define NOT_IN_PROC 0x10000ull // a bit of openat2's create
+#define SECCOMP_NEW_LISTENER (1 << 3)
 
 // What the new process and its parent tell each other.
-enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO, SAY_PID };
+enum { SAY_READY = 1, SAY_ERROR, SAY_TERMINAL, SAY_GO, SAY_PID, SAY_LISTENER };
 struct message { uint32_t kind, op, error; };
 
 // One record for the whole program; it is one process with one job.
@@ -65,11 +66,16 @@ long introduce_op(int fd);
 uint64_t start_time(uint64_t pid);
 
 // gate.c
+void set_path(struct sockaddr_un_ *address, const char *path);
 long listen_op(const struct plan_op *op);
 long gate_op(const struct plan_op *op);
 long release_op(void);
 long unlock_op(void);
 long sendfd_op(const struct plan_op *op);
+
+// notify.c
+long say_listener(long listener);
+long notify_op(const struct plan_op *op);
 
 // hook.c
 long hook_op(const struct plan_op *op);

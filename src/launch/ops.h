@@ -88,13 +88,14 @@ enum op {
 	OP_RELEASE = 74,
 	OP_UNLOCK = 75,
 	OP_SENDFD = 76, /* str path, u64 what */
-	OP_HOOK = 77, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
-	OP_SUPERVISE = 78, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
-	OP_EXITFILE = 79, /* slot dir, str path */
-	OP_RMCGROUP = 80, /* slot dir, str path */
-	OP_RMTREE = 81, /* slot dir, str path */
+	OP_NOTIFY = 77, /* str path, strv state */
+	OP_HOOK = 78, /* str path, strv argv, strv envp, u64 timeoutMs, str before, str after */
+	OP_SUPERVISE = 79, /* slot log, slot stdout, slot stderr, u64 terminal, u64 input */
+	OP_EXITFILE = 80, /* slot dir, str path */
+	OP_RMCGROUP = 81, /* slot dir, str path */
+	OP_RMTREE = 82, /* slot dir, str path */
 };
-#define OP_COUNT 82
+#define OP_COUNT 83
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -183,6 +184,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"",
 	"",
 	"tu",
+	"tv",
 	"tvvutt",
 	"sssuu",
 	"st",
@@ -268,6 +270,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"release",
 	"unlock",
 	"sendfd",
+	"notify",
 	"hook",
 	"supervise",
 	"exitfile",

@@ -273,6 +273,8 @@ long seccomp_op(const struct plan_op *op)
 {
 	struct { uint16_t length; const void *filter; } program = { (uint16_t)((op->args[0] >> 32) / 8), text_at(op->args[0]) };
 	long result = sys(seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, op->args[1], &program);
+	if (result >= 0 && op->args[1] & SECCOMP_NEW_LISTENER)
+		return say_listener(result);
 	return result > 0 ? -ESRCH : result; // a thread that could not be synchronised; there is none
 }
 

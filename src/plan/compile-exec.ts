@@ -14,6 +14,7 @@ import { CLONE_NEWPID, namespaceFlag } from "./namespaces.ts";
 import { cwd, type Plan } from "./ops.ts";
 import { addPayload } from "./payload.ts";
 import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
+import { addNotify } from "./seccomp-load.ts";
 import { add, startSteps, takeSlot } from "./steps.ts";
 import { becomeRoot, handOver, type UserNamespace } from "./userns.ts";
 
@@ -28,6 +29,8 @@ export type CompileExecInput = {
 	readonly shared: SharedAttributes & Pick<Linux, "intelRdt">;
 	/** The container's id, for its groups of Intel RDT. */
 	readonly id: string;
+	/** Of the container's config.json, for whoever is notified of system calls. */
+	readonly ociVersion?: string;
 	/** The container's own namespaces: those that its config.json names. */
 	readonly namespaces: readonly NamespaceType[];
 	/** Given when a user namespace is among them and it is not the caller's; deny: setgroups is forbidden there; uids: none where they are not known. */
@@ -36,7 +39,16 @@ export type CompileExecInput = {
 	readonly cgroups: readonly string[];
 	readonly frame: Pick<
 		Frame,
-		"output" | "input" | "detachMessage" | "terminalSize" | "pidFile" | "watch" | "consoleSocket" | "pidfdSocket" | "preserveFds"
+		| "output"
+		| "input"
+		| "detachMessage"
+		| "terminalSize"
+		| "pidFile"
+		| "watch"
+		| "consoleSocket"
+		| "pidfdSocket"
+		| "preserveFds"
+		| "hookState"
 	> & { readonly logFile?: string };
 	readonly host: HostFacts;
 };
@@ -124,6 +136,7 @@ export function compileExec(input: CompileExecInput): Plan {
 	joinRdtGroups(steps, rdt);
 	addWait(steps, output);
 	if (user !== undefined) addLimits(steps, process, host);
-	addGo(steps, { frame, output, terminal: process.terminal });
+	const sendListener = (): void => addNotify(steps, input.seccomp, frame, input.ociVersion ?? "", input.pid);
+	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener });
 	return { ops: steps.ops };
 }

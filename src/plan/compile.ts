@@ -26,8 +26,8 @@ import { addFchown, addLimits, addOomScore, connect, openOutput } from "./proces
 import { propagationOf } from "./propagation.ts";
 import { addRootfs } from "./rootfs.ts";
 import { addChangeRoot } from "./rootfs-folder.ts";
+import { addNotify } from "./seccomp-load.ts";
 import { add, startSteps } from "./steps.ts";
-import { refuseUnsupported } from "./unsupported.ts";
 import { addMappings, becomeRoot, handOver, userNamespace } from "./userns.ts";
 import { adaptMounts } from "./userns-mounts.ts";
 
@@ -145,7 +145,8 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	closeMappedBinds(steps, mapped);
 	addCgroupDevices(steps, linux, host, frame, cgroups);
 	if (user !== undefined) addLimits(steps, process, host);
-	addGo(steps, { frame, output, terminal: process.terminal }, () => addHooks(steps, config, frame, "poststart"));
+	const sendListener = (): void => addNotify(steps, linux.seccomp, frame, config.ociVersion);
+	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener }, () => addHooks(steps, config, frame, "poststart"));
 	addEnd(
 		steps,
 		frame,

@@ -5,8 +5,8 @@ import { CortenError } from "../base/errors.ts";
 import type { HostFacts } from "../linux/host.ts";
 import type { Process, Seccomp } from "../spec/runtime.ts";
 import { capabilityBits } from "./capability-sets.ts";
-import { seccompFlags } from "./seccomp.ts";
 import { seccompFilter } from "./seccomp-filter.ts";
+import { checkListener, notifies, seccompFlags } from "./seccomp-load.ts";
 import { add, type Steps } from "./steps.ts";
 import type { UserNamespace } from "./userns.ts";
 
@@ -21,6 +21,9 @@ function id(value: number, at: string): number {
 	throw new CortenError("invalid-spec", `cannot use id ${value}: it is not between 0 and ${maxId}`, { at });
 }
 
+/** Where the new process meets others on its way: its parent for the last time, and after that whoever starts it. */
+export type Meeting = { readonly addReady: () => void; readonly addGate: () => void };
+
 /**
  * Everything between the finished root and execve. Order: the bounding set first, as dropping from it takes CAP_SETPCAP; groups before
  * ids, as both need root; `addReady` (the last sync) after the ids, as changing them clears the parent-death signal; seccomp last of all, so that a profile
@@ -33,7 +36,7 @@ export function addCredentials(
 	process: Process,
 	seccomp: Seccomp | undefined,
 	host: HostFacts,
-	addReady: () => void,
+	{ addReady, addGate }: Meeting,
 	user?: Pick<UserNamespace, "deny">,
 ): void {
 	const at = "/process/capabilities";
@@ -42,17 +45,25 @@ export function addCredentials(
 	// In a user namespace that forbids it nobody can have other groups; who asks for some hears so.
 	const denied = user?.deny ?? (host.groupsDenied === true && process.user.additionalGids.length === 0);
 	addIds(steps, process, !denied);
+	if (seccomp !== undefined) checkListener(seccomp);
 	const filter = seccomp === undefined ? undefined : { filter: seccompFilter(seccomp), flags: seccompFlags(seccomp) };
 	const setCapabilities = (): void => add(steps, "capset", final, "set capabilities", at);
 	const loadFilter = (): void => {
 		if (filter !== undefined) add(steps, "seccomp", filter, "load the seccomp filter", "/linux/seccomp");
 	};
+	const passGate = (): void => {
+		addReady();
+		// The parent sends a listener to its agent, and is not there any more behind the gate.
+		const early = seccomp !== undefined && notifies(seccomp);
+		if (early) loadFilter();
+		addGate();
+		if (!early) loadFilter();
+	};
 	if (process.noNewPrivileges || filter === undefined) {
 		setCapabilities();
 		if (process.noNewPrivileges)
 			add(steps, "prctl", { option: PR_SET_NO_NEW_PRIVS, arg2: 1, arg3: 0 }, "set no_new_privs", "/process/noNewPrivileges");
-		addReady();
-		loadFilter();
+		passGate();
 		return;
 	}
 	if (process.user.uid !== 0) {
@@ -60,8 +71,7 @@ export function addCredentials(
 		const interim = { ...final, effective: CAP_SYS_ADMIN, permitted: final.permitted | CAP_SYS_ADMIN, ambient: 0n };
 		add(steps, "capset", interim, "keep CAP_SYS_ADMIN to load the seccomp filter", "/linux/seccomp");
 	}
-	addReady();
-	loadFilter();
+	passGate();
 	setCapabilities();
 }
 

@@ -13,6 +13,8 @@ export type Watch = {
 	};
 	readonly output: Output;
 	readonly terminal: boolean;
+	/** What is still to be done while the new process waits for its last word. */
+	readonly addNotify?: () => void;
 };
 
 /** First of all, so that whatever is opened belongs to the process that stays. */
@@ -39,7 +41,8 @@ export function addWait(steps: Steps, output: Output): void {
 }
 
 /** From the prepared process to its end. */
-export function addGo(steps: Steps, { frame, output, terminal }: Watch, addStarted?: () => void): void {
+export function addGo(steps: Steps, watched: Watch, addStarted?: () => void): void {
+	const { frame, output, terminal } = watched;
 	if (frame.folder !== undefined) {
 		const folder = takeSlot(steps);
 		add(
@@ -57,6 +60,7 @@ export function addGo(steps: Steps, { frame, output, terminal }: Watch, addStart
 		add(steps, "sendfd", { path: consoleSocket, what: 0 }, `send the terminal to "${consoleSocket}"`, "--console-socket");
 	if (pidfdSocket !== undefined)
 		add(steps, "sendfd", { path: pidfdSocket, what: 1 }, `send the pidfd to "${pidfdSocket}"`, "--pidfd-socket");
+	watched.addNotify?.();
 	if (watch === "gate") {
 		add(steps, "release", {}, "leave the new process at its gate");
 		return;

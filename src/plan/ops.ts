@@ -116,6 +116,7 @@ export const opTable = {
 	capbset: { keep: "u64" },
 	/** Ambient capabilities are raised after the sets. Bits: 1 << CAP_*. */
 	capset: { effective: "u64", permitted: "u64", inheritable: "u64", ambient: "u64" },
+	/** With SECCOMP_FILTER_FLAG_NEW_LISTENER the process waits until the parent has done `notify`. */
 	seccomp: { filter: "blob", flags: "u64" },
 	/** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program and attaches it to the cgroup v2 folder in `cgroup`. */
 	bpf: { cgroup: "slot", instructions: "blob" },
@@ -170,6 +171,11 @@ export const opTable = {
 	unlock: {},
 	/** Sends the new process's terminal (what 0) or its pidfd (what 1) to whoever listens on the unix socket `path`. */
 	sendfd: { path: "str", what: "u64" },
+	/**
+	 * Lets the new process load a filter that has a listener, and sends that listener's descriptor to the unix socket `path`, with a text:
+	 * the parts of `state`, joined by the new process's pid.
+	 */
+	notify: { path: "str", state: "strv" },
 	/**
 	 * Runs a program and waits for its end, at most `timeoutMs` (0: for ever). Its stdin is `before`, a pid and `after`: of the container's
 	 * first process, as this side of clone3 knows it. Any status but 0 is a failure.

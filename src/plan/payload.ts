@@ -45,14 +45,16 @@ export function addPayload(steps: Steps, payload: Payload): void {
 	if (payload.user === undefined) addLimits(steps, process, host);
 	addAttributes(steps, process, payload.shared);
 	writeLabels(steps, payload.labels);
-	const ready = (): void => {
+	const addReady = (): void => {
 		const candidates = programCandidates(process);
 		// A start that comes later fails now, not then, when there is nothing to run.
 		if (gate !== undefined) add(steps, "access", { candidates }, `execute "${process.args[0]}"`, "/process/args");
 		add(steps, "sync", { tied: payload.tied ? 1 : 0 }, "wait for the word to start");
+	};
+	const addGate = (): void => {
 		if (gate !== undefined) add(steps, "gate", { socket: gate }, "wait at the gate");
 		payload.addStarted?.();
 	};
-	addCredentials(steps, process, seccomp, host, ready, payload.user);
+	addCredentials(steps, process, seccomp, host, { addReady, addGate }, payload.user);
 	addExecve(steps, process);
 }

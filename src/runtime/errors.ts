@@ -28,7 +28,7 @@ export function unstartable(id: string, status: "creating" | "running" | "paused
 				? "the container is being created"
 				: status === "paused"
 					? "cannot start a container in the paused state"
-				: "cannot start an already running container";
+					: "cannot start an already running container";
 	return new CortenError("wrong-state", `cannot start container "${id}": ${words}`);
 }
 

@@ -14,6 +14,7 @@ import { chooseCgroups } from "./cgroups.ts";
 import type { RuntimeContext } from "./command.ts";
 import { discardContainerFolder, makeContainerFolder, writeRecord } from "./folder.ts";
 import { withHome } from "./home.ts";
+import { hookState } from "./hook-state.ts";
 import { openLog } from "./log-file.ts";
 import { absolute } from "./path.ts";
 import { preserveFds } from "./preserve-fds.ts";
@@ -147,10 +148,4 @@ function frameOf(folder: string, bundle: string, record: RuntimeRecord, request:
 		...(pidFile !== undefined && { pidFile: absolute(pidFile) }),
 		...(pidfdSocket !== undefined && { pidfdSocket: absolute(pidfdSocket) }),
 	};
-}
-
-/** The state document in two parts, between which launch writes the pid. @see runtime-spec runtime.md#state */
-export function hookState({ ociVersion, id, bundle, annotations }: RuntimeRecord, status: string): readonly [string, string] {
-	const rest = `,${JSON.stringify({ bundle, annotations }).slice(1)}`;
-	return [`${JSON.stringify({ ociVersion, id, status }).slice(0, -1)},"pid":`, rest];
 }

@@ -101,8 +101,9 @@ function buildRules(capabilities: readonly string[]): readonly Rule[] {
 	const rules: Rule[] = [allow(names), allow(["socket"], first("SCMP_CMP_LT", 12))];
 	for (const family of families) rules.push(allow(["socket"], first("SCMP_CMP_EQ", family)));
 	for (const personality of personalities) rules.push(allow(["personality"], first("SCMP_CMP_EQ", personality)));
-	// SYS_SOCKET is 1; all other calls act on a socket that exists already.
-	rules.push(allow(["socketcall"], first("SCMP_CMP_GT", 1)), refuse("socketcall", first("SCMP_CMP_EQ", 1)));
+	// SYS_SOCKET is 1; all other calls act on a socket that exists already. "Is less than 2" and not "equals 1": that rule libseccomp makes
+	// itself, of those of `socket`, and refuses ours beside it (EEXIST).
+	rules.push(refuse("socketcall", first("SCMP_CMP_LT", 2)), allow(["socketcall"], first("SCMP_CMP_GT", 1)));
 	if (!capabilities.includes("CAP_SYS_ADMIN")) {
 		// A filter cannot look behind clone3's pointer: ENOSYS makes the C library fall back to clone, whose flags it can see.
 		rules.push(allow(["clone"], { ...first("SCMP_CMP_MASKED_EQ", namespaceFlags), valueTwo: 0n }), refuse("clone3"));

@@ -14,6 +14,7 @@ import { readContainerConfig } from "../config.ts";
 import { pausedExec, stoppedExec } from "../errors.ts";
 import { composeProcess } from "../exec-process.ts";
 import { withHome } from "../home.ts";
+import { hookState } from "../hook-state.ts";
 import { openLog } from "../log-file.ts";
 import { absolute } from "../path.ts";
 import { countPreserved, preserveFds } from "../preserve-fds.ts";
@@ -53,6 +54,7 @@ export const command = defineRuntimeCommand({
 			...(config.linux.seccomp !== undefined && { seccomp: config.linux.seccomp }),
 			shared: config.linux,
 			id,
+			ociVersion: config.ociVersion,
 			...namespacesOf(target.pid, config),
 			cgroups: (options.cgroup === undefined ? cgroupsOfExec(container.record.cgroups, host, target.pid) : container.record.cgroups).map(
 				(folder) => below(folder, options.cgroup),
@@ -62,6 +64,7 @@ export const command = defineRuntimeCommand({
 				output: "inherit",
 				input: "inherit",
 				preserveFds: preserved,
+				hookState: (status) => hookState(container.record, status),
 				...(consoleSocket !== undefined && { consoleSocket: absolute(consoleSocket) }),
 				...(pidFile !== undefined && { pidFile: absolute(pidFile) }),
 				...(pidfdSocket !== undefined && { pidfdSocket: absolute(pidfdSocket) }),

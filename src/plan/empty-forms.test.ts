@@ -1,4 +1,4 @@
-// What is refused by name before anything is compiled.
+// Properties that are there and empty.
 
 import { expect, test } from "bun:test";
 import { CortenError } from "../base/errors.ts";
@@ -26,11 +26,4 @@ test("empty forms ask for nothing", () => {
 		resources: { blockIO: {}, memory: { disableOOMKiller: false } },
 	});
 	expect(failure({ ...config, process })).toBe("ok");
-});
-
-test.each([["/linux/seccomp/listenerPath", linux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" } })]] satisfies [
-	string,
-	Config,
-][])("%s is known and refused", (at, config) => {
-	expect(failure(config)).toBe(`unsupported ${at}`);
 });
