@@ -39,7 +39,6 @@ export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRec
  * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
  */
 export function compile({ config: given, rootfs, frame, host }: CompileInput): Plan {
-	refuseUnsupported(given);
 	const user = userNamespace(given, host);
 	const config = adaptMounts(given, user);
 	const steps = startSteps();

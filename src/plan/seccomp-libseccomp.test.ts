@@ -51,11 +51,12 @@ function randomProfile(seed: number): Seccomp {
 			return { names: fresh, action: conditional, args: args() };
 		}
 		const action = pick(["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRACE", "SCMP_ACT_KILL"]);
-		return { names: some, action, errnoRet: roll(100) };
+		return { names: some, action, ...(/ERRNO|TRACE/.test(action) && { errnoRet: roll(100) }) };
 	});
+	const defaultAction = pick(["SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_LOG"]);
 	return {
-		defaultAction: pick(["SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_LOG"]),
-		defaultErrnoRet: 7,
+		defaultAction,
+		...(defaultAction === "SCMP_ACT_ERRNO" && { defaultErrnoRet: 7 }),
 		architectures: ["SCMP_ARCH_X86_64", ...(roll(2) === 0 ? ["SCMP_ARCH_X86"] : []), ...(roll(2) === 0 ? ["SCMP_ARCH_X32"] : [])],
 		// One plain rule in all of them: libseccomp 2.5.4 forgets to load the number of the call when i386 has rules of socketcall and ipc alone.
 		syscalls: [{ names: ["getpid"], action: "SCMP_ACT_TRAP" }, ...syscalls],

@@ -26,6 +26,8 @@ function invalid(at: string, message: string): CortenError {
 export function parseAction(word: string, errno: number | undefined, at: string): number {
 	const data = errno ?? EPERM;
 	if (data < 0 || data > maxErrno) throw invalid(at, `cannot return errno ${data}: it is not between 0 and ${maxErrno}`);
+	if (errno !== undefined && word !== "SCMP_ACT_ERRNO" && word !== "SCMP_ACT_TRACE")
+		throw invalid(at, `cannot return errno ${errno} by seccomp action "${word}": it returns none`);
 	switch (word) {
 		case "SCMP_ACT_KILL":
 		case "SCMP_ACT_KILL_THREAD":
