@@ -1,3 +1,5 @@
+// Flags of filters, and what is asked for and sent where somebody outside is notified.
+
 import { expect, test } from "bun:test";
 import type { Seccomp } from "../spec/runtime.ts";
 import { addNotify, checkListener, seccompFlags } from "./seccomp-load.ts";
