@@ -1,4 +1,4 @@
-// Writes the man pages docs/man/corten.1 and docs/man/corten-COMMAND.1 from the command tables. --check fails when one is stale.
+// Writes the man pages docs/man/corten.1, docs/man/corten-COMMAND.1 and docs/man/corten-runtime.8 from the command tables. --check fails when one is stale.
 // @see man(7), groff_man(7)
 
 import { explainOption, sentence, visibleOptions } from "../src/base/option-help.ts";
@@ -6,6 +6,8 @@ import type { OptionTable } from "../src/base/options.ts";
 import type { Command } from "../src/commands/command.ts";
 import { globalOptions } from "../src/commands/global.ts";
 import { aliases, type CommandEntry, commands, groups } from "../src/commands/index.ts";
+import { runtimeGlobals } from "../src/runtime/global.ts";
+import { runtimeCommands } from "../src/runtime/index.ts";
 import { writeGenerated } from "./generated.ts";
 
 /** Text for roff: no line begins a request, and - is a minus where people copy it. */
@@ -21,8 +23,11 @@ function argument(text: string): string {
 	return `"${roff(text).replaceAll('"', "\\(dq")}"`;
 }
 
-function heading(page: string): string[] {
-	return ['.\\" Made by scripts/gen-man.ts from the command tables.', `.TH ${argument(page.toUpperCase())} 1 "" corten "corten manual"`];
+function heading(page: string, manual = 1): string[] {
+	return [
+		'.\\" Made by scripts/gen-man.ts from the command tables.',
+		`.TH ${argument(page.toUpperCase())} ${manual} "" corten "corten manual"`,
+	];
 }
 
 function optionLines(table: OptionTable): string[] {
@@ -102,6 +107,49 @@ async function overviewPage(loaded: readonly (readonly [string, Command])[]): Pr
 	].join("\n")}\n`;
 }
 
+async function runtimePage(): Promise<string> {
+	const rows = await Promise.all(Object.entries(runtimeCommands).map(async ([name, load]) => [name, await load()] as const));
+	const commandLines = rows.flatMap(([name, { usage, description, options }]) => [
+		`.SS "${roff(`${name} ${usage}`.trimEnd())}"`,
+		...description.flatMap((paragraph, at) => (at === 0 ? [roff(paragraph)] : [".PP", roff(paragraph)])),
+		...optionLines(options),
+	]);
+	const files = [
+		["/run/corten-runtime/ID/", "The state of one container (--root). $XDG_RUNTIME_DIR/corten-runtime without root's rights."],
+		[
+			"state.json, config.json, pid, start",
+			"What it is, the bundle's config.json as it was, its process, and the socket at which it waits for start.",
+		],
+	] as const;
+	return `${[
+		...heading("corten-runtime", 8),
+		...section("NAME", [roff("corten-runtime - an OCI runtime with runc's command line")]),
+		...section("SYNOPSIS", ["\\fBcorten\\-runtime\\fR [GLOBAL OPTIONS] \\fICOMMAND\\fR [OPTIONS] [CONTAINER]"]),
+		...section("DESCRIPTION", [
+			"Runs the containers that bundles describe, for engines that call a runtime by its path: Docker, containerd, CRI\\-O, podman, buildah.",
+			"It is the program corten under another name; called by the name runc it does the same.",
+			".PP",
+			roff("An option is written --name VALUE, --name=VALUE, -name VALUE or by its letter. Options of exec stand before the container."),
+			".PP",
+			"No process of the runtime stays with a container.",
+		]),
+		...section("GLOBAL OPTIONS", optionLines(runtimeGlobals)),
+		...section("COMMANDS", commandLines),
+		...section("EXIT STATUS", [
+			roff(
+				"0; 1 on failure. run and exec end as the program ended, or with 128+n when signal n ended it; 255 is a failure of exec itself.",
+			),
+			roff("With --log the failure is also appended to that file, in the forms of runc, which engines read back."),
+		]),
+		...section(
+			"FILES",
+			files.flatMap(([path, text]) => [".TP", `\\fI${roff(path)}\\fR`, roff(text)]),
+		),
+		...section("SEE ALSO", ["\\fBcorten\\fR(1), \\fBrunc\\fR(8), \\fBcgroups\\fR(7), \\fBnamespaces\\fR(7)"]),
+	].join("\n")}\n`;
+}
+
+await writeGenerated("docs/man/corten-runtime.8", await runtimePage());
 const loaded = await Promise.all(Object.entries(commands).map(async ([name, entry]) => [name, await entry.load()] as const));
 await writeGenerated("docs/man/corten.1", await overviewPage(loaded));
 for (const [name, command] of loaded) {

@@ -26,6 +26,8 @@ export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeComma
 	spec: entry(() => import("./commands/spec.ts")),
 	features: entry(() => import("./commands/features.ts")),
 	"systemd-scope": entry(() => import("./commands/systemd-scope.ts")),
+	checkpoint: entry(() => import("./commands/checkpoint.ts")),
+	restore: entry(() => import("./commands/restore.ts")),
 	help: entry(() => import("./commands/help.ts")),
 	version: entry(() => import("./commands/version.ts")),
 };
