@@ -90,6 +90,7 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 		namespaces: [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }, { type: "network", path: "/run/netns/a" }],
 	}),
 	"namespaces-mount-joined": linux({ namespaces: [{ type: "mount", path: "/run/ns/mnt" }] }),
+	"namespaces-without-mount": { ...linux({ namespaces: [{ type: "pid" }] }), rootfs: { kind: "folder", path: "/srv/root" } },
 	"namespaces-time": linux({
 		namespaces: [{ type: "mount" }, { type: "time" }],
 		timeOffsets: { monotonic: { secs: 86_400n, nanosecs: 5 }, boottime: { secs: -1n, nanosecs: 0 } },

@@ -24,7 +24,8 @@ import { addPaths, addSysctls } from "./paths.ts";
 import { addPayload } from "./payload.ts";
 import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { propagationOf } from "./propagation.ts";
-import { addRootfs } from "./rootfs.ts";
+import { addRootfs, type Root } from "./rootfs.ts";
+import { openCallersRoot } from "./rootfs-callers.ts";
 import { addChangeRoot } from "./rootfs-folder.ts";
 import { addNotify } from "./seccomp-load.ts";
 import { add, startSteps } from "./steps.ts";
@@ -91,8 +92,11 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	const gathered = user?.gathered === true;
 	const opened = gathered ? mapped : openSharedBinds(steps, mounts, config, frame, mapped);
 	const inward = { source: "", target: "/", type: "", flags: flag.MS_REC | flag.MS_SLAVE, data: "" };
-	add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
-	const made = gathered ? enterGathered(steps) : addRootfs(steps, rootfs, { frame, host, config, mounts, place: mount });
+	if (mount !== "none") add(steps, "mount", inward, "keep mounts from the host", "/linux/rootfsPropagation");
+	let made: Root;
+	if (gathered) made = enterGathered(steps);
+	else if (mount === "none") made = openCallersRoot(steps, rootfs, config);
+	else made = addRootfs(steps, rootfs, { frame, host, config, mounts, place: mount });
 	const { root, late: unfinished } = addMounts(steps, { ...made, mounts, config, host, frame, opened, gathered });
 	const { stage } = made;
 	if (user === undefined && host.initialUserNamespace) addDevices(steps, config, mounts, root);
@@ -102,7 +106,8 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addSysctls(steps, config);
 	addPaths(steps, config, { root, stage });
 	addContainerHooks(steps, config, frame);
-	addChangeRoot(steps, rootfs, root, frame);
+	if (mount === "none") add(steps, "chroot", { slot: root }, "change the root", "/root");
+	else addChangeRoot(steps, rootfs, root, frame);
 	const propagation = propagationOf(linux.rootfsPropagation);
 	if (propagation !== undefined) {
 		// Only now: the kernel does not pivot to a shared root.

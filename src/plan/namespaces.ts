@@ -84,11 +84,6 @@ export function openNamespaces(steps: Steps, config: Config): Namespaces {
 			at: "/linux/namespaces",
 		});
 	}
-	if (mount === "none") {
-		throw new CortenError("unsupported", "cannot run without a mount namespace: the root filesystem is mounted in it", {
-			at: "/linux/namespaces",
-		});
-	}
 	return { clone, late, joins, timeOffsets, mount };
 }
 

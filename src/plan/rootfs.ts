@@ -26,7 +26,7 @@ export type RootContext = {
 	readonly config: Config;
 	readonly mounts: readonly ParsedMount[];
 	/** Whose the mount namespace is. */
-	readonly place: "new" | "joined" | "none" | "gathered";
+	readonly place: "new" | "joined" | "gathered";
 };
 
 /** mount(2) takes one page of options, with its NUL. */

@@ -1,7 +1,7 @@
 // Namespaces in every mix: user namespaces with the privilege of root, and rootless starts without any; namespaces that are joined.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { run } from "../support/corten.ts";
 import { must } from "../support/must.ts";
 import { installed, testWhen } from "../support/skip.ts";
@@ -215,6 +215,17 @@ describe("joined namespaces", () => {
 		const { stdout } = await plain.call(["exec", id, "/bin/busybox", "sh", "-c", script]);
 		expect(stdout.trim().split("\n")).toEqual(["net", "uts", "ipc", "pid", "mnt"].map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)));
 		await plain.call(["delete", "--force", id]);
+	});
+	test("without a mount namespace the root is a folder of the caller's, and nothing is mounted for the caller", async () => {
+		const namespaces = fresh("pid", "network");
+		const out = await sh("busybox ls -d /bin /usr 2>/dev/null; busybox ls -di / | busybox tr -dc 0-9", { namespaces, mounts: [] }, plain);
+		expect(out).toBe(`/bin\n${statSync(plain.rootfs).ino}`);
+		for (const change of [{}, { mounts: [], linux: { maskedPaths: ["/etc"] } }, { mounts: [], linux: { readonlyPaths: ["/etc"] } }]) {
+			const { status, stderr } = await plain.run({ namespaces, ...change });
+			expect(status).not.toBe(0);
+			expect(stderr).toContain("without a mount namespace");
+		}
+		expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(plain.folder);
 	});
 	test("clocks of a new time namespace differ by their offsets", async () => {
 		const offsets = { timeOffsets: { monotonic: { secs: 7200, nanosecs: 0 }, boottime: { secs: 864_000, nanosecs: 0 } } };
