@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { CortenError } from "../base/errors.ts";
-import type { Config } from "../spec/runtime.ts";
 import { decodeConfig, decodeProcess, decodeResources } from "./config-decode.ts";
 import { encodeConfig } from "./config-encode.ts";
+import { wholeConfig } from "./config-whole.fixture.ts";
 import { composeSeccomp, decodeSeccompProfile } from "./seccomp-profile.ts";
 
 const minimal = { ociVersion: "1.0.2", root: { path: "rootfs" }, process: { user: { uid: 0, gid: 0 }, args: ["sh"], cwd: "/" } };
@@ -99,128 +99,8 @@ test("what is not known is ignored, what is for another system is not", () => {
 	expect(failure({ ...minimal, windows: {} })).toBe("unsupported /windows");
 });
 
-const hook = { path: "/bin/hook", args: ["hook", "a"], env: ["A=1"], timeout: 5 };
-const mapping = { containerID: 0, hostID: 1000, size: 10 };
-/** Every property that has no default. */
-const whole = {
-	ociVersion: "1.3.0+dev",
-	root: { path: "rootfs", readonly: true },
-	hostname: "h",
-	domainname: "d",
-	mounts: [
-		{ destination: "/a", type: "none", source: "/b", options: ["rbind"], uidMappings: [mapping], gidMappings: [mapping] },
-		{ destination: "/c" },
-	],
-	process: {
-		terminal: true,
-		consoleSize: { height: 25, width: 80 },
-		user: { uid: 1, gid: 2, umask: 63, additionalGids: [5, 6] },
-		args: ["sh"],
-		env: ["A=1"],
-		cwd: "/root",
-		capabilities: {
-			bounding: ["CAP_KILL"],
-			effective: ["CAP_KILL"],
-			permitted: ["CAP_KILL"],
-			inheritable: [],
-			ambient: ["CAP_FLY"],
-		},
-		rlimits: [{ type: "RLIMIT_CORE", soft: 1n, hard: 18446744073709551615n }],
-		noNewPrivileges: true,
-		oomScoreAdj: -5,
-		apparmorProfile: "acme",
-		selinuxLabel: "system_u:system_r:x:s0",
-		ioPriority: { class: "IOPRIO_CLASS_IDLE", priority: 4 },
-		scheduler: {
-			policy: "SCHED_DEADLINE",
-			nice: -3,
-			priority: 0,
-			flags: ["SCHED_FLAG_RECLAIM"],
-			runtime: 10n,
-			deadline: 20n,
-			period: 18446744073709551615n,
-		},
-		execCPUAffinity: { initial: "7", final: "0-3,7" },
-	},
-	hooks: {
-		prestart: [hook],
-		createRuntime: [hook, { path: "/x" }],
-		createContainer: [hook],
-		startContainer: [hook],
-		poststart: [hook],
-		poststop: [hook],
-	},
-	annotations: { a: "b" },
-	linux: {
-		namespaces: [{ type: "pid", path: "/proc/1/ns/pid" }, { type: "time" }],
-		uidMappings: [mapping],
-		gidMappings: [mapping],
-		timeOffsets: { monotonic: { secs: -172800n, nanosecs: 0 }, boottime: { secs: 604800n, nanosecs: 999999999 } },
-		devices: [{ type: "c", path: "/dev/fuse", major: 10, minor: 229, fileMode: 438, uid: 0, gid: 0 }],
-		netDevices: { eth0: { name: "container_eth0" }, ens4: {} },
-		cgroupsPath: "/a/b",
-		resources: {
-			devices: [{ allow: false, access: "rwm" }],
-			memory: {
-				limit: 1n,
-				reservation: 2n,
-				swap: 3n,
-				kernel: -1n,
-				kernelTCP: -1n,
-				swappiness: 0n,
-				disableOOMKiller: false,
-				useHierarchy: true,
-				checkBeforeUpdate: true,
-			},
-			cpu: {
-				shares: 1024n,
-				quota: 1000000n,
-				burst: 1000000n,
-				period: 500000n,
-				realtimeRuntime: 950000n,
-				realtimePeriod: 1000000n,
-				cpus: "2-3",
-				mems: "0-7",
-				idle: 0n,
-			},
-			pids: { limit: -1n },
-			blockIO: {
-				weight: 10,
-				leafWeight: 10,
-				weightDevice: [{ major: 8, minor: 0, weight: 500, leafWeight: 300 }],
-				throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 600n }],
-				throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 18446744073709551615n }],
-				throttleReadIOPSDevice: [{ major: 8, minor: 0, rate: 1n }],
-				throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 300n }],
-			},
-			hugepageLimits: [{ pageSize: "2MB", limit: 209715200n }],
-			network: { classID: 1048577, priorities: [{ name: "eth0", priority: 500 }] },
-			rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 10000 } },
-			unified: { "io.max": "259:0 rbps=2097152" },
-		},
-		rootfsPropagation: "slave",
-		seccomp: {
-			defaultAction: "SCMP_ACT_NOTIFY",
-			defaultErrnoRet: 1,
-			architectures: ["SCMP_ARCH_X86"],
-			flags: ["SECCOMP_FILTER_FLAG_LOG"],
-			listenerPath: "/run/agent",
-			listenerMetadata: "m",
-			syscalls: [{ names: ["a"], action: "SCMP_ACT_ERRNO", errnoRet: 2, args: [{ index: 0, value: 1n, valueTwo: 2n, op: "SCMP_CMP_NE" }] }],
-		},
-		sysctl: { "net.ipv4.ip_forward": "1" },
-		maskedPaths: ["/proc/kcore"],
-		readonlyPaths: ["/proc/sys"],
-		mountLabel: "system_u:object_r:x:s0",
-		personality: { domain: "LINUX32", flags: [] },
-		memoryPolicy: { mode: "MPOL_INTERLEAVE", nodes: "2-3", flags: ["MPOL_F_STATIC_NODES"] },
-		intelRdt: { closID: "g", schemata: ["L2:0=f"], l3CacheSchema: "L3:0=7f0", memBwSchema: "MB:0=20", enableMonitoring: true },
-	},
-} satisfies Config;
-
 test("every property of the specification comes through, and back", () => {
-	const config: Config = whole;
-	expect(decode(encodeConfig(config))).toEqual(config);
+	expect(decode(encodeConfig(wholeConfig))).toEqual(wholeConfig);
 });
 
 test("a process alone is a document", () => {

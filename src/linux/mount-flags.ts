@@ -1,6 +1,8 @@
 // The option words of a mount, as fstab and the runtime specification spell them, and what the kernel's mount API makes of them.
 // @see runtime-spec config.md#linux-mount-options, mount_setattr(2), include/uapi/linux/mount.h
 
+import { lookUp } from "../base/look-up.ts";
+
 export const MOUNT_ATTR_RDONLY = 0x01;
 export const MOUNT_ATTR_NOSUID = 0x02;
 export const MOUNT_ATTR_NODEV = 0x04;
@@ -146,7 +148,7 @@ export function mountFlags({ set }: MountAttributes, words: readonly string[]): 
 	if ((set & MOUNT_ATTR_NODIRATIME) !== 0) flags |= 0x800;
 	if ((set & MOUNT_ATTR_NOSYMFOLLOW) !== 0) flags |= 0x100;
 	for (const word of words) {
-		const [more, less] = superblockWords[word] ?? [0, 0];
+		const [more, less] = lookUp(superblockWords, word) ?? [0, 0];
 		flags = (flags & ~less) | more;
 	}
 	return flags;

@@ -2,6 +2,7 @@
 // @see runtime-spec config.md#mounts
 
 import { CortenError } from "../base/errors.ts";
+import { lookUp } from "../base/look-up.ts";
 import { parseMountOptions } from "../linux/mount-flags.ts";
 import type { Config, Mount, NamespaceType } from "../spec/runtime.ts";
 import type { ParsedMount } from "./mount-target.ts";
@@ -31,7 +32,7 @@ const shownNamespaces: Readonly<Record<string, readonly [type: NamespaceType, ho
 
 /** The host's path that stands in for a filesystem that a user namespace cannot mount; undefined: it can. */
 function standIn(mount: Mount, config: Config): string | undefined {
-	const [type, hostPath] = shownNamespaces[mount.type ?? ""] ?? [];
+	const [type, hostPath] = lookUp(shownNamespaces, mount.type ?? "") ?? [];
 	const user = namespaceOf(config, "user");
 	if (type === undefined || user === undefined) return undefined;
 	const shown = namespaceOf(config, type);

@@ -3,6 +3,7 @@
 // @see runtime-spec config-linux.md#seccomp, seccomp(2), Documentation/userspace-api/seccomp_filter.rst
 
 import { CortenError } from "../base/errors.ts";
+import { lookUp } from "../base/look-up.ts";
 import { syscallNames } from "../linux/seccomp-syscalls.generated.ts";
 import type { Seccomp } from "../spec/runtime.ts";
 import { type Assembler, assemble, emitGoto, emitJump, emitLoad, emitReturn, JEQ, JGE, startAssembly } from "./bpf.ts";
@@ -99,7 +100,7 @@ const archByWord: Readonly<Record<string, Arch>> = { SCMP_ARCH_X86_64: "x86_64",
 function parseArchitectures(words: readonly string[]): Set<Arch> {
 	const arches = new Set<Arch>();
 	for (const word of words) {
-		const arch = archByWord[word];
+		const arch = lookUp(archByWord, word);
 		if (arch !== undefined) arches.add(arch);
 		else if (!foreignArchitectures.includes(word)) throw invalid("/linux/seccomp/architectures", `cannot use architecture "${word}"`);
 	}

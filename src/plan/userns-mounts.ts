@@ -2,6 +2,7 @@
 // caller's mounts instead, as crun does, and an owner that is nobody in the container is left out, as podman does.
 // @see user_namespaces(7), "Capabilities"; mount_namespaces(7)
 
+import { lookUp } from "../base/look-up.ts";
 import type { Config, Mount, NamespaceType } from "../spec/runtime.ts";
 import { hostId, type UserNamespace } from "./userns.ts";
 
@@ -20,7 +21,7 @@ export function adaptMounts(config: Config, user: UserNamespace | undefined): Co
 
 function adapt(mount: Mount, config: Config, user: UserNamespace): Mount {
 	if (mount.type === "devpts") return { ...mount, options: (mount.options ?? []).filter((word) => isMapped(word, user)) };
-	const sight = mount.type === undefined ? undefined : sights[mount.type];
+	const sight = mount.type === undefined ? undefined : lookUp(sights, mount.type);
 	if (sight === undefined || mount.options?.some((word) => word === "bind" || word === "rbind")) return mount;
 	const [of, source] = sight;
 	const entry = config.linux.namespaces.find(({ type }) => type === of);

@@ -75,7 +75,7 @@ export function integer(min: number = Number.MIN_SAFE_INTEGER, max: number = Num
 		if (typeof value !== "number" && typeof value !== "bigint") return expected("integer", value, at, issues);
 		if (typeof value === "number" && !Number.isInteger(value)) return fail(issues, at, `expected integer, found ${value}`);
 		if (typeof value === "bigint" || value < min || value > max) return fail(issues, at, `${value} is not from ${min} to ${max}`);
-		return value;
+		return value + 0; // -0 is 0
 	};
 }
 

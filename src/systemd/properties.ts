@@ -2,6 +2,7 @@
 // property for is written into the cgroup's files alone, as it all is. Conversions as runc's. @see systemd.resource-control(5)
 
 import { CortenError } from "../base/errors.ts";
+import { lookUp } from "../base/look-up.ts";
 import type { Resources } from "../spec/runtime.ts";
 import type { Variant } from "./marshal.ts";
 import { parseVariant } from "./variant-text.ts";
@@ -104,7 +105,7 @@ function unifiedProperties(unified: Readonly<Record<string, string>>, { systemd 
 	if (idle) properties.push(count("CPUWeight", 0n));
 	for (const [file, raw] of Object.entries(unified)) {
 		const value = raw.trim();
-		const name = memoryNames[file];
+		const name = lookUp(memoryNames, file);
 		if (name !== undefined) properties.push(count(name, file === "pids.max" && value === "0" ? 1n : numberOf(value)));
 		else if (file === "cpu.weight" && !idle) properties.push(count("CPUWeight", numberOf(value)));
 		else if (file === "cpu.max") {

@@ -2,6 +2,7 @@
 // `true`, `[1, 2]`, `@as []`, `('a', 1)`. @see runc docs/systemd.md, GVariant Text Format
 
 import { CortenError } from "../base/errors.ts";
+import { lookUp } from "../base/look-up.ts";
 import { splitSignature, type Variant } from "./marshal.ts";
 
 const words: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ function parse(cursor: Cursor, wanted: string | undefined, refuse: Refuse): Vari
 	const token = cursor.tokens[cursor.at++];
 	if (token === undefined) throw refuse("it ends too early");
 	if (token.startsWith("@")) return parse(cursor, token.slice(1), refuse);
-	const named = words[token];
+	const named = lookUp(words, token);
 	if (named !== undefined) return parse(cursor, named, refuse);
 	if (token === "[") return parseList(cursor, wanted, refuse);
 	if (token === "(") return parseTuple(cursor, wanted, refuse);
