@@ -350,6 +350,8 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 	"unsupported /mounts/0": mount({ destination: "/", source: "/dev/sda", type: "ext4" }),
 	"invalid-spec /linux/resources/devices/0": linux({ resources: { devices: [{ allow: true, type: "q" }] } }),
 	...refusedAttributes,
+	"invalid-spec /linux/maskedPaths/1": linux({ maskedPaths: ["/a", "b"] }),
+	"invalid-spec /linux/readonlyPaths/0": linux({ readonlyPaths: ["a"] }),
 	"invalid-spec /linux/devices/0": linux({ devices: [{ type: "c", path: "/dev/x" }] }),
 };
 

@@ -12,6 +12,8 @@ import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
 /** Hides masked paths and makes read-only ones so, then the root, after which no mount point can be made any more. */
 export function addPaths(steps: Steps, config: Config, { root, stage }: Root): void {
 	const { maskedPaths, readonlyPaths } = config.linux;
+	checkAbsolute("maskedPaths", maskedPaths);
+	checkAbsolute("readonlyPaths", readonlyPaths);
 	if (maskedPaths.length > 0) {
 		const nullDevice = takeSlot(steps);
 		const emptyFolder = addEmptyFolder(steps, stage);
@@ -35,6 +37,12 @@ export function addPaths(steps: Steps, config: Config, { root, stage }: Root): v
 	if (!config.root.readonly) return;
 	const args = { slot: root, flags: 0, set: flag.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
 	add(steps, "mount_setattr", args, "make the root filesystem read-only", "/root/readonly");
+}
+
+function checkAbsolute(field: string, paths: readonly string[]): void {
+	const index = paths.findIndex((path) => !path.startsWith("/"));
+	if (index < 0) return;
+	throw new CortenError("invalid-spec", `cannot find path "${paths[index]}": it is not absolute`, { at: `/linux/${field}/${index}` });
 }
 
 /** Sysctls that belong to a namespace, by exact name or by prefix (with its dot). */
