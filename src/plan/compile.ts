@@ -107,7 +107,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addPaths(steps, config, { root, stage });
 	addContainerHooks(steps, config, frame);
 	if (mount === "none") add(steps, "chroot", { slot: root }, "change the root", "/root");
-	else addChangeRoot(steps, rootfs, root, frame);
+	else addChangeRoot(steps, rootfs, { root, stage }, frame);
 	const propagation = propagationOf(linux.rootfsPropagation);
 	if (propagation !== undefined) {
 		// Only now: the kernel does not pivot to a shared root.

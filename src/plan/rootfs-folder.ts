@@ -33,12 +33,13 @@ export function addBareFolder(steps: Steps, path: string, config: Config): Root 
 }
 
 /** The new process leaves the host's root for its own. */
-export function addChangeRoot(steps: Steps, recipe: RootfsRecipe, root: number, frame: Frame): void {
+export function addChangeRoot(steps: Steps, recipe: RootfsRecipe, { root, stage }: Root, frame: Frame): void {
 	if (frame.noPivot !== true) {
 		add(steps, "pivot_root", { slot: root }, "change the root", "/root");
 		return;
 	}
-	if (recipe.kind !== "folder" || recipe.path !== "/") {
+	const onTop = stage === cwd && recipe.kind === "folder" && recipe.path === "/";
+	if (!onTop) {
 		const above = takeSlot(steps);
 		add(steps, "openat", { out: above, dir: cwd, path: "/", flags: O_PATH | O_DIRECTORY, mode: 0 }, 'open "/"', "--no-pivot");
 		add(steps, "move_mount", { from: root, to: above }, "move the root filesystem to /", "--no-pivot");

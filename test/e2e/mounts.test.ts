@@ -16,6 +16,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { run as runCommand } from "../support/corten.ts";
 import { must } from "../support/must.ts";
 import { type BundleChange, capabilities, fresh, usualMounts, World } from "../support/small-bundle.ts";
 
@@ -281,6 +282,18 @@ describe("devices", () => {
 			"null 666 1:3\nzero 666 1:5\nfull 666 1:7\nrandom 666 1:8\nurandom 666 1:9\ntty 666 5:0\n/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npts/ptmx",
 		);
 	});
+	test("are the host's where none can be made, and must be what was asked for", async () => {
+		const without = ["setpriv", "--inh-caps=-mknod", "--bounding-set=-mknod"];
+		const devices = [device("/dev/zero", { major: 1, minor: 5 }), { path: "/dev/pipe", type: "p", fileMode: 0o600 }];
+		const run = (linux: object) => {
+			const script = "stat -c '%n %F %t:%T' /dev/null /dev/zero /dev/pipe; echo x > /dev/null; head -c 2 /dev/zero | wc -c";
+			return runCommand([...without, ...world.command("run", "--bundle", world.bundle({ linux, script }), world.id())]);
+		};
+		const special = "character special file";
+		expect((await run({ devices })).stdout).toBe(`/dev/null ${special} 1:3\n/dev/zero ${special} 1:5\n/dev/pipe fifo 0:0\n2\n`);
+		expect((await run({ devices: [device("/dev/zero", { minor: 3 })] })).stderr).toContain("ENODEV");
+		expect((await run({ devices: [device("/dev/no-such")] })).stderr).toMatch(/"\/dev\/no-such": ENOENT/);
+	});
 	test("are not made in the host's own /dev", async () => {
 		const mounts = [
 			{ destination: "/proc", type: "proc" },
@@ -309,6 +322,11 @@ describe("the root", () => {
 	test("can be entered without pivot_root", async () => {
 		const { stdout, stderr } = await world.run({ script: "ls -d /mnt /proc/1; ls /lib 2>/dev/null; cd /../..; ls -d mnt" }, "--no-pivot");
 		expect(`${stdout}${stderr}`).toBe("/mnt\n/proc/1\nmnt\n");
+		const range = [{ containerID: 0, hostID: 1_000_000, size: 65_536 }];
+		const namespaces = fresh("pid", "mount", "ipc", "uts", "network", "user");
+		const linux = { uidMappings: range, gidMappings: range };
+		const inside = await inUser.run({ namespaces, linux, script: "ls -d /mnt; cd /../..; ls -d mnt" }, "--no-pivot");
+		expect(`${inside.stdout}${inside.stderr}`).toBe("/mnt\nmnt\n");
 	});
 	test("has the propagation that is asked for", async () => {
 		const seen: Record<string, string> = {};
