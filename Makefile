@@ -102,10 +102,13 @@ install: build ## PREFIX=/usr DESTDIR=
 		[ -e "$$page" ] || continue; \
 		install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
-	@for shell in bash:bash-completion/completions/corten zsh:zsh/site-functions/_corten fish:fish/vendor_completions.d/corten.fish; do \
-		file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; \
+	@for line in bash:corten:bash-completion/completions/corten bash:corten-runtime:bash-completion/completions/corten-runtime \
+		zsh:corten:zsh/site-functions/_corten zsh:corten-runtime:zsh/site-functions/_corten_runtime \
+		fish:corten:fish/vendor_completions.d/corten.fish fish:corten-runtime:fish/vendor_completions.d/corten-runtime.fish; do \
+		IFS=: read -r shell program path <<<"$$line"; \
+		file=$(DESTDIR)$(PREFIX)/share/$$path; \
 		mkdir -p "$${file%/*}"; \
-		build/corten completion "$${shell%%:*}" >"$$file" 2>/dev/null && [ -s "$$file" ] || rm -f "$$file"; \
+		build/corten completion "$$shell" "$$program" >"$$file" 2>/dev/null && [ -s "$$file" ] || rm -f "$$file"; \
 	done
 
 clean: ## removes build/

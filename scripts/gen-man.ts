@@ -127,7 +127,7 @@ async function runtimePage(): Promise<string> {
 		...section("SYNOPSIS", ["\\fBcorten\\-runtime\\fR [GLOBAL OPTIONS] \\fICOMMAND\\fR [OPTIONS] [CONTAINER]"]),
 		...section("DESCRIPTION", [
 			"Runs the containers that bundles describe, for engines that call a runtime by its path: Docker, containerd, CRI\\-O, podman, buildah.",
-			"It is the program corten under another name; called by the name runc it does the same.",
+			"A small program answers the plainest calls and leaves all others to corten, which must lie beside it.",
 			".PP",
 			roff("An option is written --name VALUE, --name=VALUE, -name VALUE or by its letter. Options of exec stand before the container."),
 			".PP",

@@ -135,9 +135,13 @@ describe("exit status and errors", () => {
 		for (const shell of ["bash", "zsh", "fish"]) {
 			const script = await must("completion", shell);
 			expect(script).toContain("inspect");
+			const runtimes = await must("completion", shell, "corten-runtime");
+			expect(runtimes).toContain("corten-runtime list -q");
 			if (Bun.which(shell) === null) continue;
-			const check = Bun.spawnSync([shell, "-n"], { stdin: new TextEncoder().encode(script), stderr: "pipe" });
-			expect(`${check.exitCode} ${check.stderr}`).toBe("0 ");
+			for (const text of [script, runtimes]) {
+				const check = Bun.spawnSync([shell, "-n"], { stdin: new TextEncoder().encode(text), stderr: "pipe" });
+				expect(`${check.exitCode} ${check.stderr}`).toBe("0 ");
+			}
 		}
 	});
 });

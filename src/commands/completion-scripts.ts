@@ -3,7 +3,10 @@
 import { CortenError } from "../base/errors.ts";
 import type { OptionTable } from "../base/options.ts";
 
-/** A command as the scripts need it; the one without words is corten itself. */
+/** The program that is completed, and what lists its containers and images. */
+export type CompletedProgram = { readonly name: string; readonly containers: string; readonly images: string };
+
+/** A command as the scripts need it; the one without words is the program itself. */
 export type CompletedCommand = {
 	/** `["ps"]`, `["container", "ls"]` */
 	readonly words: readonly string[];
@@ -15,15 +18,15 @@ export type CompletedCommand = {
 /** shell -> its script */
 export const shells = { bash, zsh, fish } as const;
 
-/** The completion script for a shell. @throws `invalid-argument` for another shell */
-export function completionScript(shell: string, table: readonly CompletedCommand[]): string {
+/** The completion script of a program for a shell. @throws `invalid-argument` for another shell */
+export function completionScript(shell: string, program: CompletedProgram, table: readonly CompletedCommand[]): string {
 	if (!Object.hasOwn(shells, shell)) {
 		throw new CortenError(
 			"invalid-argument",
 			`cannot write a completion script for "${shell}": the shells are ${Object.keys(shells).join(", ")}`,
 		);
 	}
-	return shells[shell as keyof typeof shells](table);
+	return shells[shell as keyof typeof shells](program, table);
 }
 
 /** The words that may follow these words. */
@@ -45,18 +48,23 @@ function optionWords(options: OptionTable): string[] {
 	];
 }
 
-const dynamic = {
-	containers: "corten ps -a --format '{{.Names}}' 2>/dev/null",
-	images: "corten images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null",
-} as const;
+/** The groups as a pattern of case; one that no word is where there are none. */
+function groupPattern(table: readonly CompletedCommand[]): string {
+	return groupsOf(table).join("|") || '" "';
+}
 
-function operandWords(table: readonly CompletedCommand[], row: CompletedCommand): string {
-	if (row.operands === "containers" || row.operands === "images") return `$(${dynamic[row.operands]})`;
+/** The name of a shell function. */
+function functionName({ name }: CompletedProgram): string {
+	return `_${name.replaceAll("-", "_")}`;
+}
+
+function operandWords(program: CompletedProgram, table: readonly CompletedCommand[], row: CompletedCommand): string {
+	if (row.operands === "containers" || row.operands === "images") return `$(${program[row.operands]} 2>/dev/null)`;
 	if (row.operands === "commands") return nextWords(table, []).join(" ");
 	return row.operands === "shells" ? Object.keys(shells).join(" ") : "";
 }
 
-function bash(table: readonly CompletedCommand[]): string {
+function bash(program: CompletedProgram, table: readonly CompletedCommand[]): string {
 	const globalValues = Object.entries(table[0]?.options ?? {})
 		.filter(([, { kind }]) => kind !== "flag")
 		.map(([long]) => `--${long}`);
@@ -68,7 +76,7 @@ function bash(table: readonly CompletedCommand[]): string {
 						`\t\t${[`--${long}`, ...(short === undefined ? [] : [`-${short}`])].join("|")}) ${choices === undefined ? "return" : `words="${choices.join(" ")}"`} ;;`,
 					],
 		);
-		const operands = row.words.length === 0 ? nextWords(table, []).join(" ") : operandWords(table, row);
+		const operands = row.words.length === 0 ? nextWords(table, []).join(" ") : operandWords(program, table, row);
 		return [
 			`\t"${row.words.join(" ")}")`,
 			"\t\tcase $previous in",
@@ -78,8 +86,8 @@ function bash(table: readonly CompletedCommand[]): string {
 		].join("\n");
 	});
 	const groups = groupsOf(table).map((group) => `\t"${group}") words="${nextWords(table, [group]).join(" ")}" ;;`);
-	return `# bash completion for corten; made by: corten completion bash
-_corten() {
+	return `# bash completion for ${program.name}; made by: corten completion bash ${program.name}
+${functionName(program)}() {
 	local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command="" words="" word at
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		word=\${COMP_WORDS[at]}
@@ -89,7 +97,7 @@ _corten() {
 		*)
 			case $command in
 			"") command=$word ;;
-			${groupsOf(table).join("|")}) command="$command $word"; break ;;
+			${groupPattern(table)}) command="$command $word"; break ;;
 			*) break ;;
 			esac ;;
 		esac
@@ -100,7 +108,7 @@ ${[...cases, ...groups].join("\n")}
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
-complete -o default -F _corten corten
+complete -o default -F ${functionName(program)} ${program.name}
 `;
 }
 
@@ -109,7 +117,7 @@ function quoteSingle(text: string, escaped: string): string {
 	return `'${text.replaceAll("'", escaped)}'`;
 }
 
-function zsh(table: readonly CompletedCommand[]): string {
+function zsh(program: CompletedProgram, table: readonly CompletedCommand[]): string {
 	const cases = table.map((row) => {
 		const options = Object.entries(row.options).flatMap(([long, { short, kind, help, choices, metavar }]) => {
 			const value =
@@ -122,16 +130,16 @@ function zsh(table: readonly CompletedCommand[]): string {
 				quoteSingle(`${many}${name}[${text}]${value}`, "'\\''"),
 			);
 		});
-		const words = row.words.length === 0 ? "" : operandWords(table, row);
+		const words = row.words.length === 0 ? "" : operandWords(program, table, row);
 		return `\t"${row.words.join(" ")}") _arguments -s ${[...options, quoteSingle("--help[explain]", "")].join(" ")} ${words === "" ? "'*: :_files'" : `"*: :(${words})"`} ;;`;
 	});
 	const described = table
 		.filter(({ words }) => words.length === 1)
 		.map(({ words, summary }) => quoteSingle(`${words[0]}:${summary.replaceAll(":", "\\:")}`, "'\\''"));
 	const groups = groupsOf(table).map((group) => `\t"${group}") compadd ${nextWords(table, [group]).join(" ")} ;;`);
-	return `#compdef corten
-# zsh completion for corten; made by: corten completion zsh
-_corten() {
+	return `#compdef ${program.name}
+# zsh completion for ${program.name}; made by: corten completion zsh ${program.name}
+${functionName(program)}() {
 	local command="" at
 	for ((at = 2; at < CURRENT; at++)); do
 		case $words[at] in
@@ -139,7 +147,7 @@ _corten() {
 		*)
 			case $command in
 			"") command=$words[at] ;;
-			${groupsOf(table).join("|")}) command="$command $words[at]"; break ;;
+			${groupPattern(table)}) command="$command $words[at]"; break ;;
 			*) break ;;
 			esac ;;
 		esac
@@ -150,13 +158,16 @@ _corten() {
 ${[...cases, ...groups].join("\n")}
 	esac
 }
-compdef _corten corten
+compdef ${functionName(program)} ${program.name}
 `;
 }
 
-function fish(table: readonly CompletedCommand[]): string {
+function fish(program: CompletedProgram, table: readonly CompletedCommand[]): string {
 	const quote = (text: string) => quoteSingle(text.replaceAll("\\", "\\\\"), "\\'");
-	const lines = ["# fish completion for corten; made by: corten completion fish", "complete -c corten -f"];
+	const lines = [
+		`# fish completion for ${program.name}; made by: corten completion fish ${program.name}`,
+		`complete -c ${program.name} -f`,
+	];
 	const top = nextWords(table, []);
 	for (const row of table) {
 		const [first, second] = row.words;
@@ -168,30 +179,32 @@ function fish(table: readonly CompletedCommand[]): string {
 			first === undefined
 				? "__fish_use_subcommand"
 				: second === undefined
-					? `${seen}; and not __fish_seen_subcommand_from ${groupsOf(table).join(" ")}`
+					? [seen, ...groupsOf(table).map((group) => `not __fish_seen_subcommand_from ${group}`)].join("; and ")
 					: seen;
 		if (first !== undefined && second === undefined) {
-			lines.push(`complete -c corten -n __fish_use_subcommand -a ${first} -d ${quote(row.summary)}`);
+			lines.push(`complete -c ${program.name} -n __fish_use_subcommand -a ${first} -d ${quote(row.summary)}`);
 		}
 		for (const [long, { short, kind, help, choices }] of Object.entries(row.options)) {
 			const value = kind === "flag" ? "" : choices === undefined ? " -r" : ` -x -a ${quote(choices.join(" "))}`;
-			lines.push(`complete -c corten -n ${quote(when)} -l ${long}${short === undefined ? "" : ` -s ${short}`}${value} -d ${quote(help)}`);
+			lines.push(
+				`complete -c ${program.name} -n ${quote(when)} -l ${long}${short === undefined ? "" : ` -s ${short}`}${value} -d ${quote(help)}`,
+			);
 		}
 		const words =
 			row.operands === "containers" || row.operands === "images"
-				? `(${dynamic[row.operands]})`
+				? `(${program[row.operands]} 2>/dev/null)`
 				: row.operands === "commands"
 					? top.join(" ")
 					: row.operands === "shells"
 						? Object.keys(shells).join(" ")
 						: "";
-		if (words !== "") lines.push(`complete -c corten -n ${quote(when)} -a ${quote(words)}`);
+		if (words !== "") lines.push(`complete -c ${program.name} -n ${quote(when)} -a ${quote(words)}`);
 	}
 	for (const group of groupsOf(table)) {
 		const words = nextWords(table, [group]).join(" ");
-		lines.push(`complete -c corten -n __fish_use_subcommand -a ${group} -d ${quote(`${group} commands`)}`);
+		lines.push(`complete -c ${program.name} -n __fish_use_subcommand -a ${group} -d ${quote(`${group} commands`)}`);
 		lines.push(
-			`complete -c corten -n ${quote(`__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${words}`)} -a ${quote(words)}`,
+			`complete -c ${program.name} -n ${quote(`__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${words}`)} -a ${quote(words)}`,
 		);
 	}
 	return `${lines.join("\n")}\n`;

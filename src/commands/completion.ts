@@ -1,6 +1,7 @@
 // corten completion: a script for bash, zsh or fish, made from the command table. Names of containers are asked of `corten ps` when
 // they are needed.
 
+import { CortenError } from "../base/errors.ts";
 import { visibleOptions } from "../base/option-help.ts";
 import type { Command } from "./command.ts";
 import { defineCommand } from "./command.ts";
@@ -11,21 +12,46 @@ import { aliases, commands } from "./index.ts";
 /** `corten completion` */
 export const command = defineCommand({
 	summary: "print a completion script for a shell",
-	usage: "bash|zsh|fish",
+	usage: "bash|zsh|fish [corten|corten-runtime]",
 	options: {},
-	operands: { min: 1, max: 1 },
+	operands: { min: 1, max: 2 },
 	description: [
-		"Prints a script that completes commands, options, the values of options that have a closed set, and names of containers and images.",
+		"Prints a script that completes commands, options, the values of options that have a closed set, and names of containers and images. The script is that of corten, or of corten-runtime.",
 	],
 	examples: [
 		["corten completion bash > /usr/share/bash-completion/completions/corten", "for bash"],
 		["corten completion fish > /etc/fish/completions/corten.fish", "for fish"],
 	],
-	run: async (context, _options, [shell = ""]) => {
-		context.print(completionScript(shell, await readTable()));
+	run: async (context, _options, [shell = "", program = "corten"]) => {
+		if (program === "corten") context.print(completionScript(shell, corten, await readTable()));
+		else if (program === "corten-runtime") context.print(completionScript(shell, runtime, await readRuntimeTable()));
+		else throw new CortenError("invalid-argument", `cannot complete "${program}": the programs are corten and corten-runtime`);
 		return 0;
 	},
 });
+
+const corten = {
+	name: "corten",
+	containers: "corten ps -a --format '{{.Names}}'",
+	images: "corten images --format '{{.Repository}}:{{.Tag}}'",
+};
+const runtime = { name: "corten-runtime", containers: "corten-runtime list -q", images: "" };
+
+/** The two programs share nothing else: the runtime's table is read for this alone. */
+async function readRuntimeTable(): Promise<readonly CompletedCommand[]> {
+	const { runtimeCommands } = await import("../runtime/index.ts");
+	const { runtimeGlobals } = await import("../runtime/global.ts");
+	const rows = Object.entries(runtimeCommands).map(async ([name, load]): Promise<CompletedCommand> => {
+		const { summary, options, usage } = await load();
+		return {
+			words: [name],
+			summary,
+			options,
+			operands: name === "help" ? "commands" : usage.includes("CONTAINER") ? "containers" : "none",
+		};
+	});
+	return [{ words: [], summary: "", options: runtimeGlobals, operands: "none" }, ...(await Promise.all(rows))];
+}
 
 async function readTable(): Promise<readonly CompletedCommand[]> {
 	const loaded = await Promise.all(Object.entries(commands).map(async ([name, entry]) => [name, await entry.load()] as const));
