@@ -74,7 +74,7 @@ function configDecoder() {
 		),
 		process: fallback(processDecoder(), absentProcess),
 		hooks: optional(lazy(hooks)),
-		annotations: optional(lazy(() => record(string))),
+		annotations: optional(lazy(() => refine(record(string), (words) => ("" in words ? "has an empty key" : undefined)))),
 		linux: fallback(linuxDecoder(), { namespaces: [], devices: [], maskedPaths: [], readonlyPaths: [] }),
 		solaris: elsewhere,
 		windows: elsewhere,

@@ -79,6 +79,8 @@ const memoryPolicy = () =>
 
 const timeOffsets = () => record(object({ secs: fallback(int64, 0n), nanosecs: fallback(uint32, 0) }));
 
+const paths = fallback(list(absolute), []);
+
 /** The decoder of the whole section. */
 export function linuxDecoder() {
 	return object({
@@ -96,8 +98,8 @@ export function linuxDecoder() {
 		rootfsPropagation: optional(oneOf(propagations)),
 		seccomp: optional(lazy(seccomp)),
 		sysctl: optional(lazy(() => record(text))),
-		maskedPaths: texts,
-		readonlyPaths: texts,
+		maskedPaths: paths,
+		readonlyPaths: paths,
 		mountLabel: optional(text),
 		personality: optional(lazy(() => object({ domain: oneOf(["LINUX", "LINUX32"]), flags: optional(textList) }))),
 		memoryPolicy: optional(lazy(memoryPolicy)),

@@ -174,6 +174,9 @@ long netdevice_op(const struct plan_op *op)
 		result = keep_addresses((int)outer, (int)index);
 	if (result >= 0)
 		result = move((int)outer, (int)index, (int)inside, first);
+	// The kernel moves first and renames then: with the new name taken the interface is inside, under its old one.
+	if (result < 0 && inner >= 0 && index_of((int)outer, name) < 0 && (index = index_of((int)inner, name)) > 0)
+		move((int)inner, (int)index, (int)own, name);
 	if (result >= 0) {
 		result = settle((int)inner, first, wanted);
 		if (result < 0 && (index = index_of((int)inner, first)) > 0)

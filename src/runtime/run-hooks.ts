@@ -1,11 +1,18 @@
-// Hooks of the runtime's side that run when launch is not there: poststart after start, poststop after delete. A failure is told and
-// passed over. @see runtime-spec config.md#poststart, #poststop
+// Hooks of the runtime's side that run when launch is not there: poststart after start, poststop after delete. @see runtime-spec config.md#poststart, #poststop
 
 import type { Hook } from "../spec/runtime.ts";
 import type { RuntimeContext } from "./command.ts";
 
-/** Runs the hooks in their order, each with the state on its stdin. */
-export async function runHooks(context: RuntimeContext, kind: string, hooks: readonly Hook[] | undefined, state: string): Promise<void> {
+/**
+ * Runs the hooks in their order, each with the state on its stdin. A failure is told and passed over.
+ * @returns how many failed
+ */
+export async function runHooks(context: RuntimeContext, kind: string, hooks: readonly Hook[] | undefined, state: string): Promise<number> {
+	let failures = 0;
+	const failed = (path: string, why: string): void => {
+		failures++;
+		context.warn(`cannot run ${kind} hook "${path}": ${why}`);
+	};
 	for (const { path, args, env, timeout } of hooks ?? []) {
 		try {
 			const [argv0 = path, ...rest] = args ?? [];
@@ -17,11 +24,12 @@ export async function runHooks(context: RuntimeContext, kind: string, hooks: rea
 				...(env !== undefined && { env: Object.fromEntries(env.map(splitVariable)) }),
 				...(timeout !== undefined && timeout > 0 && { timeout: timeout * 1000, killSignal: "SIGKILL" }),
 			});
-			if (ended.exitCode !== 0) context.warn(`cannot run ${kind} hook "${path}": it ended with ${ended.signalCode ?? ended.exitCode}`);
+			if (ended.exitCode !== 0) failed(path, `it ended with ${ended.signalCode ?? ended.exitCode}`);
 		} catch (error) {
-			context.warn(`cannot run ${kind} hook "${path}": ${error instanceof Error ? error.message : String(error)}`);
+			failed(path, error instanceof Error ? error.message : String(error));
 		}
 	}
+	return failures;
 }
 
 function splitVariable(word: string): [string, string] {

@@ -1,11 +1,15 @@
 // `start`: the created process passes its gate. @see runtime-spec runtime.md#start
 
+import { CortenError } from "../../base/errors.ts";
+import { openProcess, sendSignal } from "../../supervise/process.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { mentionsHooks, readContainerConfig } from "../config.ts";
 import { unstartable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
 import { passGate } from "../starting.ts";
 import { findRuntimeContainer, folderOf } from "../state.ts";
+
+const SIGKILL = 9;
 
 export const command = defineRuntimeCommand({
 	summary: "start a created container",
@@ -25,7 +29,11 @@ export const command = defineRuntimeCommand({
 		const { runHooks } = await import("../run-hooks.ts");
 		const { ociVersion, bundle, annotations } = record;
 		const state = JSON.stringify({ ociVersion, id, status: "running", pid: process.pid, bundle, annotations });
-		await runHooks(context, "poststart", readContainerConfig(folder).hooks?.poststart, state);
-		return 0;
+		const failures = await runHooks(context, "poststart", readContainerConfig(folder).hooks?.poststart, state);
+		if (failures === 0) return 0;
+		// The specification stops the container then; delete takes it away and runs its poststop hooks.
+		using running = openProcess(process.pid, process.startTime);
+		if (running !== undefined) sendSignal(running, SIGKILL);
+		throw new CortenError("system", `cannot start container "${id}": a poststart hook failed`);
 	},
 });

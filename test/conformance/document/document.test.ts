@@ -129,12 +129,6 @@ conformance("a hundred mounts and a megabyte of environment are no problem", asy
 	expect(Number(bytes)).toBeGreaterThan(1_000_000);
 });
 
-conformance("other platforms' sections are ignored", async (world) => {
-	expect(
-		await world.sh("echo ran", (config) => Object.assign(config, { windows: { layerFolders: ["c:\\x"] }, solaris: {}, freebsd: {} })),
-	).toBe("ran");
-});
-
 conformance("annotations are in the state of a running container", async (world) => {
 	const container = world.container((config) => {
 		config.annotations = { "org.opencontainers.image.os": "linux" };

@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { type HookName, hookNames, withScript } from "../../support/bundle.ts";
 import { conformance, type World } from "../../support/conformance.ts";
-import { alive } from "../../support/container.ts";
+import { alive, until } from "../../support/container.ts";
 
 const failing = { path: "/bin/sh", args: ["sh", "-c", "echo hook says no >&2; exit 3"] };
 
@@ -48,7 +48,7 @@ conformance("a failing startContainer hook stops the container, and its program 
 	const pid = await container.pid();
 	const started = await container.tryStart();
 	if (started.status === 0) await container.stopped();
-	expect(alive(pid)).toBe(false);
+	await until("the process ended", () => !alive(pid));
 	expect(existsSync(`${container.rootfs}/ran`)).toBe(false);
 });
 
@@ -69,7 +69,7 @@ conformance(
 		await container.create();
 		const pid = await container.pid();
 		expect((await container.tryStart()).status).not.toBe(0);
-		expect(alive(pid)).toBe(false);
+		await until("the program ended", () => !alive(pid));
 	},
 	{ not: { runc: "1.1.5 calls poststart hooks in create", crun: "1.8.1 ignores the failure" } },
 );
