@@ -20,7 +20,7 @@ import {
 import { memoryPolicyFlags, memoryPolicyModes, namespaceTypes } from "../spec/runtime.ts";
 import { seccompActions, seccompOperators } from "../spec/seccomp-words.ts";
 import { resourcesDecoder } from "./config-resources.ts";
-import { absolute, absoluteOrEmpty, id, mappings, texts, uint32 } from "./config-words.ts";
+import { absolute, absoluteOrEmpty, id, mappings, uint32 } from "./config-words.ts";
 
 const propagations = ["shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable", ""] as const;
 
