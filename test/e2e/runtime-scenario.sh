@@ -218,4 +218,5 @@ mkdir -p "$work/fresh"
 on spec spec --bundle "$work/fresh"
 on spec-refuses-to-overwrite spec --bundle "$work/fresh"
 step spec-content cat "$work/fresh/config.json"
+on spec-of-corten-runs run -b "$bundles/spec" s1
 on features features

@@ -16,6 +16,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { rootConfig } from "../../src/runtime/commands/spec.ts";
 import { cgroupsOf, mountsOf, processesOf } from "../support/leftovers.ts";
 import { type Observed, readSteps } from "../support/scenario.ts";
 import { ourOwn, peersDiffer } from "../support/scenario-differences.ts";
@@ -77,6 +78,11 @@ function makeBundles(bundles: string): void {
 	});
 	bundle("echo", ["/bin/echo", "hello", "there"]);
 	bundle("reads-fds", ["/bin/sh", "-c", "cat <&3; cat <&4"]);
+	const spec = rootConfig();
+	add(
+		"spec",
+		JSON.stringify({ ...spec, root: { ...spec.root, path: root }, process: { ...spec.process, terminal: false, args: ["echo", "hi"] } }),
+	);
 	writeFileSync(
 		`${bundles}/process.json`,
 		JSON.stringify({ user: { uid: 7, gid: 8 }, args: ["/bin/sh", "-c", "id -u; pwd; echo $A"], env: ["PATH=/bin", "A=b"], cwd: "/etc" }),
