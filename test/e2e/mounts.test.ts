@@ -360,6 +360,37 @@ describe("the root", () => {
 	});
 });
 
+test("without privilege, what the host's mounts forbid stays forbidden, and everything else works", async () => {
+	const as = ["setpriv", "--reuid=1500", "--regid=1500", "--clear-groups"];
+	await using rootless = new World(1500, as);
+	const [volume, root] = [`${rootless.folder}/volume`, `${rootless.folder}/nosuid`];
+	for (const path of [volume, root]) mkdirSync(path);
+	must(["mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,ro", "tmpfs", volume]);
+	must(["mount", "-t", "tmpfs", "-o", "nosuid,nodev", "tmpfs", root]);
+	must(["cp", "-a", `${rootless.rootfs}/.`, root]);
+	try {
+		const mapping = [{ containerID: 0, hostID: 1500, size: 1 }];
+		const pts = ["nosuid", "newinstance", "ptmxmode=0666"]; // gid=5 is nobody's here
+		const base = usualMounts.map((mount) => (mount.destination === "/dev/pts" ? { ...mount, options: pts } : mount));
+		const run = (...options: readonly string[]) =>
+			rootless.run({
+				mounts: [...base, { destination: "/mnt", source: volume, options }],
+				namespaces: fresh("pid", "mount", "ipc", "uts", "user", "network"),
+				linux: { uidMappings: mapping, gidMappings: mapping, maskedPaths: ["/proc/timer_list", "/sys/firmware"], readonlyPaths: ["/tmp"] },
+				more: { root: { path: root, readonly: true } },
+				script: `echo x > /dev/null; ${optionsOf("/mnt")}; ${optionsOf("/")}; ${optionsOf("/tmp")} | tail -n 1; wc -c < /proc/timer_list`,
+			});
+		for (const options of [["rbind"], ["bind", "ro"], ["rbind", "rro", "rprivate"], ["bind", "nosuid", "rslave"]]) {
+			const { stdout, stderr } = await run(...options);
+			expect(`${stdout}${stderr}`).toMatch(/^ro,nosuid,nodev,noexec,.*\nro,nosuid,nodev,.*\nro,relatime,.*\n0\n$/);
+		}
+		expect((await run("bind", "exec")).stderr).toMatch(/"\/mnt": EPERM/);
+	} finally {
+		must(["umount", volume]);
+		must(["umount", root]);
+	}
+});
+
 test("a container may mount, and what it mounts stays its own", async () => {
 	expect(await sh("mount -t tmpfs t /mnt && touch /mnt/x && ls /mnt", [], admin)).toBe("x");
 	expect(existsSync(`${world.rootfs}/mnt/x`)).toBe(false);
