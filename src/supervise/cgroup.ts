@@ -76,17 +76,14 @@ function killAtOnce(folder: string): boolean {
  * the kernel cannot do it at once, so that none is made while others end.
  */
 export function signalCgroups(folders: readonly string[], signal: number): void {
-	if (signal === SIGKILL && folders.some(killAtOnce)) {
-		thaw(folders); // v1's freezer holds also who is being killed
-		return;
-	}
-	const stopped = signal === SIGKILL && tryFreeze(folders);
+	const killed = signal === SIGKILL && folders.filter(killAtOnce).length > 0;
+	const stopped = signal === SIGKILL && !killed && tryFreeze(folders);
 	for (const pid of allMembersOf(folders)) {
 		using opened = openProcess(pid);
 		// The pid may have changed hands between reading and opening; a pidfd's process that is still a member is the one meant.
 		if (opened !== undefined && allMembersOf(folders).includes(pid)) sendSignal(opened, signal);
 	}
-	if (stopped) thaw(folders);
+	if (stopped || killed) thaw(folders); // v1's freezer holds also who is being killed
 }
 
 function tryFreeze(folders: readonly string[]): boolean {
