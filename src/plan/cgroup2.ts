@@ -42,3 +42,13 @@ export function addCgroup2(steps: Steps, linux: Linux, folder: CgroupFolder, ava
 	}
 	writeSettings(steps, path, settings);
 }
+
+/** For a container that gets no cgroup. @throws `permission-denied` when it has a limit: it would not hold */
+export function refuseLimits2({ resources }: Linux): void {
+	const [first] = settings2(resources ?? {});
+	if (first === undefined) return;
+	throw new CortenError("permission-denied", `cannot write "${first.value}" into "${first.file}": no cgroup can be made`, {
+		at: first.at,
+		hint: "without rights over the host's cgroups there are no limits, unless systemd makes the cgroup (--systemd-cgroup)",
+	});
+}

@@ -5,7 +5,7 @@ import type { Linux } from "../spec/runtime.ts";
 import { type CgroupFolder, cgroupsOf, unified } from "./cgroup-paths.ts";
 import { makeCgroup, openCgroup } from "./cgroup-steps.ts";
 import { addCgroups1, joinCgroups1 } from "./cgroup1.ts";
-import { addCgroup2 } from "./cgroup2.ts";
+import { addCgroup2, refuseLimits2 } from "./cgroup2.ts";
 import { addDeviceRules } from "./device-cgroup.ts";
 import type { Frame } from "./frame.ts";
 import { cwd } from "./ops.ts";
@@ -34,7 +34,10 @@ export function addCgroups(steps: Steps, linux: Linux, host: HostFacts, frame: F
 				linux,
 				folders.filter((folder) => folder !== born),
 			);
-		if (born === undefined) return;
+		if (born === undefined) {
+			if (host.cgroup.version === 2) refuseLimits2(linux);
+			return;
+		}
 		if (host.cgroup.version === 2) addCgroup2(to, linux, born, host.cgroup.controllers);
 		else makeCgroup(to, born);
 	};

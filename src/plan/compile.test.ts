@@ -336,6 +336,10 @@ const refused: Readonly<Record<string, Partial<CompileInput>>> = {
 		host: hybridHost,
 		...frame({ cgroups: [], rootless: true }),
 	},
+	"permission-denied /linux/resources/memory/limit": {
+		...linux({ resources: { memory: { limit: 1048576n } } }),
+		...frame({ cgroups: [], rootless: true }),
+	},
 	"invalid-spec /linux/resources/memory/swappiness": { ...linux({ resources: { memory: { swappiness: 101n } } }), host: hybridHost },
 	"invalid-spec /linux/resources/memory/swap": linux({ resources: { memory: { limit: 2n, swap: 1n } } }),
 	"invalid-spec /linux/resources/hugepageLimits/0/pageSize": linux({ resources: { hugepageLimits: [{ pageSize: "../x", limit: 0n }] } }),

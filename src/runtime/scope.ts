@@ -10,7 +10,7 @@ import { nr } from "../linux/syscalls.ts";
 import { weightOfShares } from "../plan/cgroup2-settings.ts";
 import type { Config, Resources } from "../spec/runtime.ts";
 import { annotationProperties, oomPolicy, type PropertyContext, resourceProperties, text } from "../systemd/properties.ts";
-import { connectSystemd, controlGroup, setProperties, startScope, stopUnit } from "../systemd/scope.ts";
+import { attachProcess, connectSystemd, controlGroup, setProperties, startScope, stopUnit } from "../systemd/scope.ts";
 import { type Unit, unitOf } from "../systemd/unit.ts";
 import type { RuntimeContext } from "./command.ts";
 import { encodeJson } from "./stats-json.ts";
@@ -108,6 +108,12 @@ export function makeScope({ id, user, version, unit, resources, annotations }: S
 export function updateScope(unit: string, resources: Resources, version: 1 | 2, user: boolean): void {
 	using systemd = connectSystemd(user);
 	setProperties(systemd, unit, resourceProperties(resources, contextOf(version, systemd.version)));
+}
+
+/** Has the manager of our user move this process into a unit. @param below a cgroup in it, "" for its own @throws `unavailable` */
+export function enterScope(unit: string, below: string): void {
+	using systemd = connectSystemd(true);
+	attachProcess(systemd, unit, below === "" ? "/" : below, process.pid);
 }
 
 /** Ends the unit. @throws `unavailable` with what systemd says */

@@ -131,6 +131,11 @@ export function setProperties({ bus }: Systemd, name: string, properties: readon
 	if (properties.length > 0) bus.call(manager, "SetUnitProperties", "sba(sv)", [name, true, properties]);
 }
 
+/** Moves a process into the unit's cgroup or one below it. @throws `unavailable` with what systemd says */
+export function attachProcess({ bus }: Systemd, name: string, below: string, pid: number): void {
+	bus.call(manager, "AttachProcessesToUnit", "ssau", [name, below, [pid]]);
+}
+
 /** Ends the unit with whoever is in it, and lets systemd forget it. One that is gone already is no error. */
 export function stopUnit(systemd: Systemd, name: string): void {
 	try {

@@ -9,7 +9,7 @@ import { encodePlan } from "../../plan/encode.ts";
 import { hostNeeds } from "../../plan/host-needs.ts";
 import { type Config, type NamespaceType, namespaceTypes } from "../../spec/runtime.ts";
 import { cgroupsOfExec } from "../cgroups.ts";
-import { defineRuntimeCommand } from "../command.ts";
+import { defineRuntimeCommand, type RuntimeContext } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
 import { pausedExec, stoppedExec } from "../errors.ts";
 import { composeProcess } from "../exec-process.ts";
@@ -48,6 +48,7 @@ export const command = defineRuntimeCommand({
 		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
 		const preserved = countPreserved(options["preserve-fds"], process.env);
 		const host = readHostFacts(hostNeeds(process_, config.linux));
+		const { cgroups: folders, scope } = container.record;
 		const plan = compileExec({
 			...target,
 			process: process_,
@@ -56,9 +57,12 @@ export const command = defineRuntimeCommand({
 			id,
 			ociVersion: config.ociVersion,
 			...namespacesOf(target.pid, config),
-			cgroups: (options.cgroup === undefined ? cgroupsOfExec(container.record.cgroups, host, target.pid) : container.record.cgroups).map(
-				(folder) => below(folder, options.cgroup),
-			),
+			// The user's systemd puts us where we may not go ourselves, see below.
+			cgroups: asksSystemd(context, scope)
+				? []
+				: (options.cgroup === undefined ? cgroupsOfExec(folders, host, target.pid) : folders).map((folder) =>
+						below(folder, options.cgroup),
+					),
 			frame: {
 				watch: options.detach ? "leave" : "supervise",
 				output: "inherit",
@@ -74,9 +78,22 @@ export const command = defineRuntimeCommand({
 		warnOfCapabilities(context.log, process_, config.linux, host);
 		const log = openLog(context.log);
 		preserveFds(preserved);
-		return becomeLaunch(encodePlan(plan, { json: false, failureStatus, ...(log !== undefined && { log }) }));
+		const become = (): never => becomeLaunch(encodePlan(plan, { json: false, failureStatus, ...(log !== undefined && { log }) }));
+		if (scope === undefined || !asksSystemd(context, scope)) return become();
+		return import("../scope.ts").then(({ enterScope }) => {
+			enterScope(scope, below("", options.cgroup));
+			return become();
+		});
 	},
 });
+
+/**
+ * A user's process may not move from a session's scope into one of the user's manager: the cgroup above both is root's. So systemd moves
+ * this process, and what it starts is born there.
+ */
+function asksSystemd({ rootless }: RuntimeContext, scope: string | undefined): boolean {
+	return rootless && scope !== undefined;
+}
 
 function checkTerminal(terminal: boolean, options: { readonly detach: boolean; readonly "console-socket": string | undefined }): void {
 	const given = options["console-socket"] !== undefined;
