@@ -75,3 +75,15 @@ export function addCgroupDevices(steps: Steps, linux: Linux, host: HostFacts, fr
 	if (folder === undefined) return;
 	addDeviceRules(steps, linux, cgroups.folders, cgroups.slot === cwd ? openCgroup(steps, folder) : cgroups.slot, mayFail);
 }
+
+/**
+ * The folders that go at the end. Those by which systemd sees that a scope is empty are its own to remove: it would wait for ever for the
+ * end of one whose folder somebody else took away.
+ */
+export function removable({ folders, later }: Cgroups): readonly string[] {
+	const ours =
+		later === undefined ? folders : folders.filter(({ controllers }) => !watchedBySystemd.some((name) => controllers.includes(name)));
+	return ours.map(({ path }) => path);
+}
+
+const watchedBySystemd = [unified, "name=systemd"];

@@ -7,7 +7,7 @@ import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config } from "../spec/runtime.ts";
 import { closeMappedBinds, openMappedBinds, openSharedBinds } from "./binds.ts";
 import { bindDevices } from "./bound-devices.ts";
-import { addCgroupDevices, addCgroups, addScope, joinCgroups } from "./cgroups.ts";
+import { addCgroupDevices, addCgroups, addScope, joinCgroups, removable } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
 import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
@@ -151,11 +151,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	if (user !== undefined) addLimits(steps, process, host);
 	const sendListener = (): void => addNotify(steps, linux.seccomp, frame, config.ociVersion);
 	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener }, () => addHooks(steps, config, frame, "poststart"));
-	addEnd(
-		steps,
-		frame,
-		cgroups.folders.map(({ path }) => path),
-	);
+	addEnd(steps, frame, removable(cgroups));
 	if (frame.atEnd.kind === "remove") removeRdtGroups(steps, rdt);
 	addHooks(steps, config, frame, "poststop");
 	return { ops: steps.ops };

@@ -81,7 +81,7 @@ export type ScopeRequest = {
 };
 
 /**
- * Makes the scope around a process, and waits until it is there. A failed unit that has the name is reset first.
+ * Makes the scope around a process, and waits until it is there. Of a unit that has the name and ends just now the end is awaited.
  * @throws `unavailable` with what systemd says
  */
 export function startScope(systemd: Systemd, { unit, description, pid, version, properties }: ScopeRequest): void {
@@ -99,18 +99,23 @@ export function startScope(systemd: Systemd, { unit, description, pid, version, 
 	];
 	const start = (): readonly unknown[] =>
 		systemd.bus.call(manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", [unit.name, "replace", all, []]);
-	let job: unknown;
-	try {
-		[job] = start();
-	} catch (error) {
-		if (!(error instanceof BusError) || !error.errorName.endsWith("UnitExists")) throw error;
-		resetFailed(systemd, unit.name);
-		[job] = start();
-	}
+	const job = startPatiently(systemd, unit.name, start);
 	const result = waitForJob(systemd, job);
 	if (result === "done") return;
 	resetFailed(systemd, unit.name);
 	throw new CortenError("unavailable", `cannot make unit "${unit.name}": systemd says "${result}"`);
+}
+
+/** A unit of that name may have failed, or have lost its last process a moment ago: then it goes by itself. */
+function startPatiently(systemd: Systemd, name: string, start: () => readonly unknown[]): unknown {
+	for (const deadline = performance.now() + 3000; ; Bun.sleepSync(20)) {
+		try {
+			return start()[0];
+		} catch (error) {
+			if (!(error instanceof BusError) || !error.errorName.endsWith("UnitExists") || performance.now() > deadline) throw error;
+			resetFailed(systemd, name);
+		}
+	}
 }
 
 function waitForJob({ bus }: Systemd, job: unknown): string {

@@ -89,8 +89,8 @@ test("an out-of-memory kill leaves no failed unit, and the name can be used agai
 	const resources = { memory: { limit: 8 << 20, swap: 8 << 20 } };
 	for (let round = 0; round < 2; round++) {
 		const path = bundle("exec busybox dd if=/dev/zero of=/dev/null bs=64M count=1", { resources });
-		const { status } = await runtime("run", "--bundle", path, "c3");
-		expect(status).toBe(137);
+		const { status, stderr } = await runtime("run", "--bundle", path, "c3");
+		expect({ status, stderr }).toEqual({ status: 137, stderr: "" });
 	}
 }, 60_000);
 

@@ -18,7 +18,8 @@ export const command = defineRuntimeCommand({
 	run: (_context, _options, [text = ""]) => {
 		const order = JSON.parse(text) as ScopeOrder;
 		const resources = decodeResources(encodeJson(order.resources), "resources");
-		using launch = new Fd(3);
+		// It stays open until this process ends: when it closes without an answer launch ends, and the error is to be told before.
+		const launch = new Fd(3);
 		const pid = readPid(launch);
 		if (pid === undefined) return 0; // launch failed before there was a process, and has said why
 		makeScope({ ...order, resources }, pid);
