@@ -58,6 +58,7 @@ test.each([
 	["a fraction", withProcess({ oomScoreAdj: 1.5 }), "/process/oomScoreAdj"],
 	["another major version", { ...minimal, ociVersion: "2.0.0" }, "/ociVersion"],
 	["an empty destination", { ...minimal, mounts: [{ destination: "" }] }, "/mounts/0/destination"],
+	["an annotation without a name", { ...minimal, annotations: { "": "x" } }, "/annotations"],
 	["a relative hook", { ...minimal, hooks: { poststop: [{ path: "x" }] } }, "/hooks/poststop/0/path"],
 	["a hook that must be over at once", { ...minimal, hooks: { prestart: [{ path: "/x", timeout: 0 }] } }, "/hooks/prestart/0/timeout"],
 	["half a mapping", withLinux({ uidMappings: [{ containerID: 0, size: 1 }] }), "/linux/uidMappings/0/hostID"],

@@ -4,7 +4,7 @@
 import { removeCgroups } from "../supervise/cgroup.ts";
 import { thaw } from "../supervise/freezer.ts";
 import { openProcess, sendSignal, waitReadable } from "../supervise/process.ts";
-import { removeTree } from "../supervise/tree.ts";
+import { removeEmptyFolder, removeTree } from "../supervise/tree.ts";
 import type { RuntimeContainer } from "./state.ts";
 
 const SIGKILL = 9;
@@ -22,5 +22,6 @@ export function endProcess({ record, process }: RuntimeContainer, timeoutMs = 10
 /** Removes what is left of an ended container; whoever still lives in its cgroups is killed. @throws `busy` */
 export function removeContainer({ record, folder }: RuntimeContainer): void {
 	removeCgroups(record.cgroups);
+	for (const group of record.rdtGroups ?? []) removeEmptyFolder(group);
 	removeTree(folder);
 }

@@ -9,6 +9,7 @@ import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
 import { hostNeeds } from "../plan/host-needs.ts";
+import { rdtGroups } from "../plan/intel-rdt.ts";
 import type { Config } from "../spec/runtime.ts";
 import { chooseCgroups } from "./cgroups.ts";
 import type { RuntimeContext } from "./command.ts";
@@ -63,7 +64,9 @@ function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof 
 	try {
 		const scope = scopes?.planScope(config, id, host, context.rootless);
 		const cgroups = chooseCgroups(config.linux, host, { id, rootless: context.rootless, ...(scope !== undefined && { path: scope.path }) });
+		const rdt = rdtGroups(config.linux, host, id);
 		const record = describe(config, {
+			...(rdt !== undefined && { rdtGroups: rdt.own }),
 			id,
 			bundle,
 			rootfs,
@@ -125,7 +128,10 @@ function checkTerminal({ process }: Config, { watch, consoleSocket }: LaunchRequ
 	}
 }
 
-function describe(config: Config, known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope">): RuntimeRecord {
+function describe(
+	config: Config,
+	known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope" | "rdtGroups">,
+): RuntimeRecord {
 	return { ociVersion: config.ociVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
 }
 

@@ -26,6 +26,8 @@ export type RuntimeRecord = {
 	readonly cgroups: readonly string[];
 	/** The transient unit that holds the container, with --systemd-cgroup. */
 	readonly scope?: string;
+	/** Absolute folders of the groups of Intel RDT that are the container's own, the deepest first. */
+	readonly rdtGroups?: readonly string[];
 };
 
 /** A container on disk. */

@@ -33,6 +33,11 @@ export function removeTree(path: string): void {
 	if (opened === ENOENT) return;
 	using top = new Fd(check(opened, `cannot open folder "${path}"`));
 	empty({ top, moved: 0 }, top, path, 0);
+	removeEmptyFolder(path);
+}
+
+/** Removes a folder that holds nothing, or only what goes with it (resctrl). Absent: nothing to do. @throws see {@link removeTree} */
+export function removeEmptyFolder(path: string): void {
 	const result = syscall(nr.unlinkat, AT_FDCWD, cString(path), AT_REMOVEDIR);
 	if (result !== ENOENT) check(result, `cannot remove folder "${path}"`);
 }
