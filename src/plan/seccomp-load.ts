@@ -2,6 +2,7 @@
 // @see runtime-spec config-linux.md#seccomp, seccomp(2)
 
 import { CortenError } from "../base/errors.ts";
+import { lookUp } from "../base/look-up.ts";
 import type { Seccomp } from "../spec/runtime.ts";
 import type { Frame } from "./frame.ts";
 import { add, type Steps } from "./steps.ts";
@@ -31,7 +32,7 @@ export function notifies(seccomp: Seccomp): boolean {
 export function seccompFlags(seccomp: Seccomp): number {
 	let bits = seccomp.flags === undefined ? SPEC_ALLOW : 0;
 	for (const [index, flag] of (seccomp.flags ?? []).entries()) {
-		const bit = bitOfFlag[flag];
+		const bit = lookUp(bitOfFlag, flag);
 		if (bit === undefined)
 			throw new CortenError("invalid-spec", `cannot use seccomp flag "${flag}"`, { at: `/linux/seccomp/flags/${index}` });
 		bits |= bit;

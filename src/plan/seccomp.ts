@@ -6,6 +6,7 @@ import { CortenError } from "../base/errors.ts";
 import { lookUp } from "../base/look-up.ts";
 import { syscallNames } from "../linux/seccomp-syscalls.generated.ts";
 import type { Seccomp } from "../spec/runtime.ts";
+import { foreignSeccompArchitectures } from "../spec/seccomp-words.ts";
 import { type Assembler, assemble, emitGoto, emitJump, emitLoad, emitReturn, JEQ, JGE, startAssembly } from "./bpf.ts";
 import { emitCondition } from "./seccomp-args.ts";
 import { type Decision, type Decisions, parseAction, parseDecisions, withMultiplexed } from "./seccomp-rules.ts";
@@ -90,10 +91,6 @@ function emitSearch(code: Assembler, ranges: readonly Range[], from: number, to:
 	return emitJump(code, JGE, ranges[middle]?.from ?? 0, right, left);
 }
 
-const foreignArchitectures =
-	"AARCH64 ARM LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64 PPC64LE RISCV64 S390 S390X SH SHEB"
-		.split(" ")
-		.map((word) => `SCMP_ARCH_${word}`);
 const archByWord: Readonly<Record<string, Arch>> = { SCMP_ARCH_X86_64: "x86_64", SCMP_ARCH_X32: "x32", SCMP_ARCH_X86: "x86" };
 
 /** Other machines' architectures need no filter: their calls cannot come. @throws `invalid-spec` */
@@ -102,7 +99,8 @@ function parseArchitectures(words: readonly string[]): Set<Arch> {
 	for (const word of words) {
 		const arch = lookUp(archByWord, word);
 		if (arch !== undefined) arches.add(arch);
-		else if (!foreignArchitectures.includes(word)) throw invalid("/linux/seccomp/architectures", `cannot use architecture "${word}"`);
+		else if (!foreignSeccompArchitectures.includes(word))
+			throw invalid("/linux/seccomp/architectures", `cannot use architecture "${word}"`);
 	}
 	return arches;
 }

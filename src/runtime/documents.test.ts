@@ -5,6 +5,8 @@ import { decodeConfig } from "../bundle/config-decode.ts";
 import { capabilityNames } from "../linux/capabilities.ts";
 import { parseMountOptions } from "../linux/mount-flags.ts";
 import { mountOptionNames } from "../linux/mount-words.ts";
+import { compileSeccomp } from "../plan/seccomp.ts";
+import { seccompFlags } from "../plan/seccomp-load.ts";
 import { features } from "./commands/features.ts";
 import { rootConfig, rootlessConfig } from "./commands/spec.ts";
 
@@ -48,6 +50,9 @@ describe("features", () => {
 		};
 		const decoded = decode({ ...base, linux: { ...base.linux, seccomp } }).linux.seccomp;
 		expect(decoded?.syscalls).toHaveLength(actions.length + operators.length);
+		const notifying = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }] } as const;
+		for (const flag of supportedFlags) expect(() => seccompFlags({ ...notifying, flags: [flag] })).not.toThrow();
+		for (const arch of archs) expect(() => compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", architectures: [arch] })).not.toThrow();
 		expect(supportedFlags).toEqual(knownFlags);
 	});
 

@@ -28,6 +28,12 @@ export const seccompOperators = [
 /** The architectures whose system calls a filter can be compiled for. */
 export const seccompArchitectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"] as const;
 
+/** Those of other machines. They are accepted and need no filter: their calls cannot come. */
+export const foreignSeccompArchitectures: readonly string[] =
+	"AARCH64 ARM LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64 PPC64LE RISCV64 S390 S390X SH SHEB"
+		.split(" ")
+		.map((word) => `SCMP_ARCH_${word}`);
+
 /** How a filter is loaded. @see seccomp(2) */
 export const seccompFilterFlags = [
 	"SECCOMP_FILTER_FLAG_TSYNC",

@@ -5,7 +5,13 @@ import { cortenVersion } from "../../base/version.ts";
 import { capabilityNames } from "../../linux/capabilities.ts";
 import { mountOptionNames } from "../../linux/mount-words.ts";
 import { hookNames, memoryPolicyFlags, memoryPolicyModes, namespaceTypes } from "../../spec/runtime.ts";
-import { seccompActions, seccompArchitectures, seccompFilterFlags, seccompOperators } from "../../spec/seccomp-words.ts";
+import {
+	foreignSeccompArchitectures,
+	seccompActions,
+	seccompArchitectures,
+	seccompFilterFlags,
+	seccompOperators,
+} from "../../spec/seccomp-words.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { runtimeSpecVersion } from "../spec-version.ts";
 
@@ -36,7 +42,7 @@ export function features() {
 				enabled: true,
 				actions: seccompActions.toSorted(),
 				operators: seccompOperators.toSorted(),
-				archs: seccompArchitectures.toSorted(),
+				archs: [...seccompArchitectures, ...foreignSeccompArchitectures].sort(),
 				knownFlags: seccompFilterFlags,
 				supportedFlags: seccompFilterFlags,
 			},
