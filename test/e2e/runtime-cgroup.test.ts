@@ -54,11 +54,11 @@ class Running implements AsyncDisposable {
 		this.id = id;
 		this.runtime = runtime;
 	}
-	static start(script: string, resources: object, runtime: readonly string[] = corten): Running {
+	static start(script: string, resources: object, runtime: readonly string[] = corten, linux: object = {}): Running {
 		const id = `cgroup-${process.pid}-${made}`;
 		// The payload has the descriptors of run: no pipe of ours among them, or we would wait for its end.
 		const log = `${folder}/log-${id}`;
-		const command = [...runtime, "--log", log, "run", "-d", "--bundle", bundle(script, resources), id];
+		const command = [...runtime, "--log", log, "run", "-d", "--bundle", bundle(script, resources, linux), id];
 		const { exitCode } = Bun.spawnSync(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
 		if (exitCode !== 0) throw new Error(`status ${exitCode}: ${readFileSync(log, "utf8")}`);
 		return new Running(id, runtime);
@@ -180,6 +180,19 @@ describe("pause, ps, events, update", () => {
 		expect(table.stdout.trim().split("\n")).toHaveLength(3);
 		const own = await container.command("ps", container.id, "-o", "pid,args");
 		expect(own.stdout).toContain("sleep 101");
+	});
+
+	test("kill --all ends everybody, also those who outlive the first process and make others all the time", async () => {
+		const shared = { namespaces: ["mount", "ipc", "uts"].map((type) => ({ type })) };
+		const script = "(while :; do busybox sleep 0.01 & done) & exec busybox sleep 100";
+		await using container = Running.start(script, { pids: { limit: 50 } }, corten, shared);
+		const procs = `${await container.cgroup("pids")}/cgroup.procs`;
+		const count = () => readFileSync(procs, "utf8").split("\n").filter(Boolean).length;
+		for (let round = 0; round < 200 && count() < 3; round++) await Bun.sleep(5);
+		expect(count()).toBeGreaterThan(2);
+		expect(await container.command("kill", "--all", container.id, "KILL")).toEqual({ status: 0, stdout: "", stderr: "" });
+		for (let round = 0; round < 200 && count() > 0; round++) await Bun.sleep(5);
+		expect(count()).toBe(0);
 	});
 
 	test("update sets new limits, keeps the others, and says them in config.json", async () => {
