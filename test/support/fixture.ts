@@ -11,6 +11,7 @@ const fixtures = {
 	debian: ["debian.ts", "mmdebstrap.sh"],
 	guest: ["guest.ts", "mmdebstrap.sh"],
 	many: ["many.ts", "mmdebstrap.sh"],
+	vm: ["vm.ts", "guest.ts", "mmdebstrap.sh"],
 	registry: ["registry.ts", "busybox.ts", "debian.ts", "mmdebstrap.sh"],
 } as const;
 
