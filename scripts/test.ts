@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { hasRuntime, type RuntimeName, runtimeNames } from "../test/support/runtime.ts";
 import { top } from "./lib/files.ts";
 
-/** The long ones first, so that the last worker is not left alone with them. */
+/** The long ones first, so that the last worker is not left alone with them. The guests come last: they wait more than they work. */
 const longest = ["chaos", "stdio", "run", "security"];
 const workers = 2;
 const fileLimitMs = 8 * 60_000;
@@ -21,6 +21,7 @@ function jobs(): Job[] {
 	if (asked.length > 0) return asked.map((file) => ({ name: file, files: [file] }));
 	const glob = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: top })].sort();
 	const rank = (file: string) => {
+		if (file.startsWith("test/guests/")) return longest.length + 1;
 		const place = longest.findIndex((word) => file.endsWith(`/${word}.test.ts`));
 		return place < 0 ? longest.length : place;
 	};
