@@ -138,6 +138,8 @@ function nested(depth: number, inner: unknown): unknown {
 
 function mutate(root: unknown, random: () => number): void {
 	const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+	// A copy: what is made of it is this document's alone.
+	const value = (): unknown => structuredClone(pick(values));
 	const all = places(root);
 	if (all.length === 0) return;
 	// Half of them above the 400 names of the seccomp profile.
@@ -165,15 +167,15 @@ function mutate(root: unknown, random: () => number): void {
 			if (typeof old === "string")
 				holder[key] = pick([`${old}\0`, `/${old}`, `${old}/..`, old.slice(1), old.toUpperCase(), `${old},${old}`]);
 			else if (typeof old === "number") holder[key] = pick([-old, old + 1, old * 65536, old / 3, `@@${old}e3@@`, String(old)]);
-			else holder[key] = pick(values);
+			else holder[key] = value();
 			break;
 		case 5:
-			if (Array.isArray(old)) old.push(pick(values));
-			else if (typeof old === "object" && old !== null) (old as Record<string, unknown>)[String(pick(values))] = pick(values);
+			if (Array.isArray(old)) old.push(value());
+			else if (typeof old === "object" && old !== null) (old as Record<string, unknown>)[String(value())] = value();
 			else holder[key] = [old];
 			break;
 		default:
-			holder[key] = pick(values);
+			holder[key] = value();
 	}
 }
 
