@@ -1,6 +1,6 @@
 #!/bin/bash
 # make setup: what building and testing need, and nothing that is there already. npm packages come from package-lock.json, the peers
-# and tools of the tests from the distribution. No service stays running because of it; docker and podman are `make peers`.
+# and tools of the tests from the distribution. No service stays running because of it.
 set -eu
 cd "$(dirname "$0")/.."
 
