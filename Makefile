@@ -24,7 +24,7 @@ LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-p
 BUN_FLAGS := --compile --splitting --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
-.PHONY: help setup setup-build peers build check test e2e bench demo install clean format need-bun
+.PHONY: help setup setup-build peers build check test e2e conformance bench demo install clean format need-bun
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -79,6 +79,9 @@ test: setup build ## sets up everything; unit and end-to-end tests (as root); en
 
 e2e: build ## one end-to-end file: make e2e FILE=run
 	@$(BUN) scripts/test.ts test/e2e/$(FILE).test.ts
+
+conformance: build ## the conformance tests alone, against corten-runtime, runc and crun
+	@$(BUN) scripts/test.ts test/conformance
 
 bench: build build/floor build/stopwatch ## corten beside the floor, crun, runc, podman and docker (those that are installed)
 	@$(BUN) bench/bench.ts $(ARGS)

@@ -1,6 +1,6 @@
 // make test: unit tests (beside their files in src), end-to-end and conformance tests (test/**), two files at a time, each in a process
 // of its own; conformance tests run against corten-runtime, and then against each peer that is installed. Ends with "N passed, N failed, N skipped" alone on the last line; exits 1 when a test failed or a file broke off.
-// Usage: bun scripts/test.ts [FILE...]
+// Usage: bun scripts/test.ts [FILE... | FOLDER...]
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ type Counts = { passed: number; failed: number; skipped: number };
 
 function jobs(): Job[] {
 	const asked = process.argv.slice(2);
-	if (asked.length > 0) return asked.map((file) => ({ name: file, files: [file] }));
+	if (asked.length > 0 && asked.every((name) => name.endsWith(".ts"))) return asked.map((file) => ({ name: file, files: [file] }));
 	const glob = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: top })].sort();
 	const rank = (file: string) => {
 		if (file.startsWith("test/guests/")) return longest.length + 1;
@@ -29,11 +29,12 @@ function jobs(): Job[] {
 	const peers = runtimeNames.filter((name) => name !== "corten-runtime" && hasRuntime(name));
 	const unit = glob("{src,scripts}/**/*.test.ts");
 	const whole = glob("test/**/*.test.ts").sort((a, b) => rank(a) - rank(b));
-	return [
+	const all: Job[] = [
 		...(unit.length === 0 ? [] : [{ name: `unit tests (${unit.length} files)`, files: unit }]),
 		...whole.map((file) => ({ name: file, files: [file] })),
 		...peers.flatMap((runtime) => conformance.map((file) => ({ name: `${file} (${runtime})`, files: [file], runtime }))),
 	];
+	return asked.length === 0 ? all : all.filter(({ name }) => asked.some((folder) => name.startsWith(`${folder.replace(/\/$/, "")}/`)));
 }
 
 const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };

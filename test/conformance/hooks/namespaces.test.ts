@@ -30,11 +30,11 @@ for (const name of hookNames) {
 	conformance(`${name} hooks run in the namespaces of the ${where}`, async (world) => {
 		const { seen, own } = await namespacesOf(world, name);
 		const host = kinds.map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
-		// A peer may itself run in a mount namespace of its own (test/support/runtime.ts).
 		if (where === "container") expect(seen).toEqual(own);
 		else {
 			expect(seen.slice(1)).toEqual(host.slice(1));
-			expect(seen[0]).not.toBe(own[0]);
+			// Here crun runs in a mount namespace of its own, whose number may be that of a container that has ended.
+			if (world.runtime.name !== "crun") expect(seen[0]).toBe(host[0]);
 		}
 	});
 }
