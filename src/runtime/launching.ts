@@ -19,6 +19,7 @@ import { hookState } from "./hook-state.ts";
 import { openLog } from "./log-file.ts";
 import { absolute } from "./path.ts";
 import { preserveFds } from "./preserve-fds.ts";
+import { runtimeSpecVersion } from "./spec-version.ts";
 import { checkId, folderOf, type RuntimeRecord } from "./state.ts";
 import { warnOfCapabilities } from "./warnings.ts";
 
@@ -132,7 +133,7 @@ function describe(
 	config: Config,
 	known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope" | "rdtGroups">,
 ): RuntimeRecord {
-	return { ociVersion: config.ociVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
+	return { ociVersion: runtimeSpecVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
 }
 
 function frameOf(folder: string, bundle: string, record: RuntimeRecord, request: LaunchRequest): Frame {

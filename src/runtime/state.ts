@@ -13,6 +13,7 @@ export type RuntimeStatus = "creating" | "created" | "running" | "paused" | "sto
 
 /** What state.json holds; written once. */
 export type RuntimeRecord = {
+	/** Of the specification that the state document follows, not of the bundle. */
 	readonly ociVersion: string;
 	readonly id: string;
 	/** Absolute. */
