@@ -24,7 +24,7 @@ LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-p
 BUN_FLAGS := --compile --splitting --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
-.PHONY: help setup setup-build peers build check test e2e conformance bench demo install clean format need-bun
+.PHONY: help setup setup-build peers build check test e2e conformance bench fuzz demo install clean format need-bun
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -85,6 +85,32 @@ conformance: build ## the conformance tests alone, against corten-runtime, runc 
 
 bench: build build/floor build/stopwatch ## corten beside the floor, crun, runc, podman and docker (those that are installed)
 	@$(BUN) bench/bench.ts $(ARGS)
+
+# What launch does with plans that nobody would make, under the sanitizers; libFuzzer comes with Debian's clang (apt-get install clang).
+# The corpus stays in build/fuzz/corpus, so that a run goes on where the last one ended; a finding is left as build/fuzz/finding-*.
+SECONDS ?= 60
+build/fuzz/plan: SANITIZERS := fuzzer,address,undefined
+FUZZ_FLAGS = -g -O1 -std=gnu11 -ffreestanding -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-Wall -Wextra -Werror -Wno-unused-function -include test/fuzz/kernel.h
+FUZZ_C := $(filter-out src/launch/launch.c src/launch/text.c,$(LAUNCH_C)) test/fuzz/plan.c test/fuzz/kernel.c
+
+build/fuzz/plan: $(LAUNCH_C) $(LAUNCH_H) $(wildcard test/fuzz/*)
+	@command -v clang >/dev/null || { echo "make: clang is missing; run: apt-get install clang" >&2; exit 1; }
+	@mkdir -p build/fuzz/corpus build/fuzz/seeds
+	clang $(FUZZ_FLAGS) -DFUZZ_TEXT -c src/launch/text.c -o build/fuzz/text.o
+	clang $(FUZZ_FLAGS) $(FUZZ_C) build/fuzz/text.o -o $@
+
+# The same by gcc, with mutations of our own: what `make test` runs.
+build/fuzz/alone: SANITIZERS := address,undefined
+build/fuzz/alone: $(LAUNCH_C) $(LAUNCH_H) $(wildcard test/fuzz/*) | need-bun
+	@mkdir -p build/fuzz/seeds
+	gcc $(FUZZ_FLAGS) -DFUZZ_TEXT -c src/launch/text.c -o build/fuzz/text-alone.o
+	gcc $(FUZZ_FLAGS) $(FUZZ_C) test/fuzz/alone.c build/fuzz/text-alone.o -o $@
+
+fuzz: need-bun build/fuzz/plan ## fuzzes the plan decoder of launch: make fuzz SECONDS=60
+	@$(BUN) test/fuzz/seeds.ts build/fuzz/seeds
+	build/fuzz/plan -max_len=65536 -timeout=20 -rss_limit_mb=3000 -max_total_time=$(SECONDS) -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/finding- build/fuzz/corpus build/fuzz/seeds
 
 build/floor build/stopwatch: build/%: bench/%.c
 	@mkdir -p build

@@ -90,6 +90,15 @@ static long take_in(long buffer, size_t room)
 	return n;
 }
 
+// Names of extended attributes: each ends with NUL.
+static long take_names(char *buffer, size_t room)
+{
+	long n = take_in((long)buffer, room);
+	if (n)
+		buffer[n - 1] = 0;
+	return n;
+}
+
 // How a process ended, as waitid tells it: a status of one byte, or a signal.
 static void end_of_process(struct siginfo_ *info)
 {
@@ -188,7 +197,7 @@ static unsigned texts_of(long number)
 	switch (number) {
 	case __NR_chdir: case __NR_chroot: case __NR_stat: case __NR_umount2: case __NR_sethostname: case __NR_setdomainname: case __NR_fsopen: case __NR_unlink: return 1;
 	case __NR_openat: case __NR_openat2: case __NR_mkdirat: case __NR_mknodat: case __NR_fchownat: case __NR_fchmodat: case __NR_unlinkat:
-	case __NR_open_tree: case __NR_mount_setattr: case __NR_faccessat: case __NR_readlinkat: case __NR_newfstatat: case __NR_statx: return 2;
+	case __NR_open_tree: case __NR_mount_setattr: case __NR_faccessat: case __NR_readlinkat: case __NR_newfstatat: case __NR_statx: case __NR_utimensat: case __NR_fgetxattr: case __NR_fsetxattr: return 2;
 	case __NR_pivot_root: return 3;
 	case __NR_symlinkat: return 1 | 4;
 	case __NR_renameat: case __NR_renameat2: case __NR_move_mount: case __NR_linkat: return 2 | 8;
@@ -217,6 +226,15 @@ static long succeed(long number, long a, long b, long c, long d)
 	case __NR_openat2: touch((void *)c, (size_t)d, 0); return next_fd++;
 	case __NR_read: return take_in(b, (size_t)c);
 	case __NR_pread64: return take_in(b, (size_t)c);
+	case __NR_recvfrom: return take_in(b, (size_t)c);
+	case __NR_flistxattr: return take_names((char *)b, (size_t)c);
+	case __NR_fgetxattr: return take_in(c, (size_t)d);
+	case __NR_fsetxattr: touch((void *)c, (size_t)d, 0); return 0;
+	case __NR_sendfile: return answer() % 4 ? 0 : answer();
+	case __NR_wait4: if (b) put_in((void *)b, sizeof(int)); return 1000;
+	case __NR_utimensat: if (c) touch((void *)c, 32, 0); return 0;
+	case __NR_sched_setaffinity: touch((void *)c, (size_t)b, 0); return 0;
+	case __NR_set_mempolicy: if (b) touch((void *)b, (size_t)(c - 1) / 8, 0); return 0;
 	case __NR_readlinkat: return take_in(c, (size_t)d);
 	case __NR_write: case __NR_sendto: touch((void *)b, (size_t)c, 0); return answer() % 8 ? c : number_of_bytes((size_t)c);
 	case __NR_writev: vectors((void *)b, (size_t)c); return 0;
