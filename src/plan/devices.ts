@@ -30,9 +30,13 @@ const links: readonly (readonly [name: string, target: string])[] = [
 /** The kernel's bits of a device's type. */
 export const typeBits = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
+/** Linux gives 12 bits to the major number and 20 to the minor one. */
+const maxMajor = 0xfff;
+const maxMinor = 0xf_ffff;
+
 /** The kernel's 64-bit dev_t as mknod takes it. */
 export function deviceNumber(major: number, minor: number): number {
-	return (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
+	return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
 /** mknodat's owner. */
@@ -69,6 +73,9 @@ function nodeOf({ path: given, type, major, minor, fileMode, uid, gid }: Device,
 	const wild = (number: number | undefined): boolean => number === undefined || number < 0;
 	if (type !== "p" && (wild(major) || wild(minor))) {
 		throw new CortenError("invalid-spec", `cannot make device "${path}": it has no number`, { at });
+	}
+	if (type !== "p" && ((major ?? 0) > maxMajor || (minor ?? 0) > maxMinor)) {
+		throw new CortenError("invalid-spec", `cannot make device "${path}": Linux has no number ${major}:${minor}`, { at });
 	}
 	if (path === "/") throw new CortenError("invalid-spec", `cannot make device "${given}"`, { at });
 	const number = type === "p" ? 0 : deviceNumber(major ?? 0, minor ?? 0);
