@@ -117,23 +117,23 @@ function dice(seed: number): (sides: number) => number {
 }
 
 /** Changes one place of a document. */
-function mutate(document: Json, roll: (sides: number) => number): Json {
-	const places: [holder: { [key: string]: Json }, key: string][] = [];
+function mutate(document: Json, roll: (sides: number) => number): void {
+	type Holder = { [key: string]: Json };
+	const places: [holder: Holder, key: string][] = [];
 	const visit = (value: Json): void => {
 		if (typeof value !== "object" || value === null) return;
 		for (const [key, member] of Object.entries(value)) {
-			places.push([value as { [key: string]: Json }, key]);
+			places.push([value as Holder, key]);
 			visit(member);
 		}
 	};
 	visit(document);
-	const [holder, key] = places[roll(places.length)] ?? [{} as { [key: string]: Json }, ""];
-	const [other, otherKey] = places[roll(places.length)] ?? [{} as { [key: string]: Json }, ""];
+	const [holder, key] = places[roll(places.length)] ?? [{} satisfies Holder as Holder, ""];
+	const [other, otherKey] = places[roll(places.length)] ?? [{} satisfies Holder as Holder, ""];
 	const choice = roll(4);
 	if (choice === 0) delete holder[key];
 	else if (choice === 1) holder[key] = structuredClone(other[otherKey] ?? null);
 	else holder[key] = strange[roll(strange.length)] ?? null;
-	return document;
 }
 
 test(`${rounds} changed documents are compiled or refused, each for a reason`, () => {
@@ -141,8 +141,8 @@ test(`${rounds} changed documents are compiled or refused, each for a reason`, (
 	let compiled = 0;
 	for (let seed = 1; seed <= rounds; seed++) {
 		const roll = dice(seed);
-		let document = structuredClone(full);
-		for (let changes = 1 + roll(3); changes > 0; changes--) document = mutate(document, roll);
+		const document = structuredClone(full);
+		for (let changes = 1 + roll(3); changes > 0; changes--) mutate(document, roll);
 		const text = JSON.stringify(document);
 		try {
 			const config = decodeConfig(encoder.encode(text), "config");
