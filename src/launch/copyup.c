@@ -38,6 +38,19 @@ static long copy_content(int from, int to)
 	}
 }
 
+// What a file or folder has beside its content; the times last, as all before changes them.
+static long copy_owner_and_more(int from, int to, const struct stat *status)
+{
+	long result = sys(fchown, to, status->st_uid, status->st_gid);
+	if (result >= 0) // after the owner, whose change takes set-user-ID bits and capabilities away
+		result = sys(fchmod, to, status->st_mode & 07777);
+	if (result >= 0)
+		result = copy_attributes(from, to);
+	if (result >= 0)
+		copy_times(to, 0, status, 0);
+	return result;
+}
+
 static long copy_file(int from_dir, int to_dir, const char *name, const struct stat *status)
 {
 	long from = sys(openat, from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -47,13 +60,7 @@ static long copy_file(int from_dir, int to_dir, const char *name, const struct s
 	if (result >= 0)
 		result = copy_content((int)from, (int)to);
 	if (result >= 0)
-		result = sys(fchown, to, status->st_uid, status->st_gid);
-	if (result >= 0) // after the owner, whose change takes set-user-ID bits and capabilities away
-		result = sys(fchmod, to, status->st_mode & 07777);
-	if (result >= 0)
-		result = copy_attributes((int)from, (int)to);
-	if (result >= 0)
-		copy_times((int)to, 0, status, 0);
+		result = copy_owner_and_more((int)from, (int)to, status);
 	if (to >= 0)
 		sys(close, to);
 	sys(close, from);
@@ -95,13 +102,7 @@ static long copy_below(int from_dir, int to_dir, const char *name, const struct 
 	if (result >= 0)
 		result = copy_folder((int)from, (int)to, depth + 1);
 	if (result >= 0)
-		result = sys(fchown, to, status->st_uid, status->st_gid);
-	if (result >= 0)
-		result = sys(fchmod, to, status->st_mode & 07777);
-	if (result >= 0)
-		result = copy_attributes((int)from, (int)to);
-	if (result >= 0)
-		copy_times((int)to, 0, status, 0);
+		result = copy_owner_and_more((int)from, (int)to, status);
 	if (to >= 0)
 		sys(close, to);
 	sys(close, from);
