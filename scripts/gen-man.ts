@@ -7,7 +7,7 @@ import type { Command } from "../src/commands/command.ts";
 import { globalOptions } from "../src/commands/global.ts";
 import { aliases, type CommandEntry, commands, groups } from "../src/commands/index.ts";
 import { runtimeGlobals } from "../src/runtime/global.ts";
-import { runtimeCommands } from "../src/runtime/index.ts";
+import { listedCommands } from "../src/runtime/index.ts";
 import { writeGenerated } from "./generated.ts";
 
 /** Text for roff: no line begins a request, and - is a minus where people copy it. */
@@ -108,7 +108,7 @@ async function overviewPage(loaded: readonly (readonly [string, Command])[]): Pr
 }
 
 async function runtimePage(): Promise<string> {
-	const rows = await Promise.all(Object.entries(runtimeCommands).map(async ([name, load]) => [name, await load()] as const));
+	const rows = await Promise.all(listedCommands().map(async ([name, load]) => [name, await load()] as const));
 	const commandLines = rows.flatMap(([name, { usage, description, options }]) => [
 		`.SS "${roff(`${name} ${usage}`.trimEnd())}"`,
 		...description.flatMap((paragraph, at) => (at === 0 ? [roff(paragraph)] : [".PP", roff(paragraph)])),

@@ -39,9 +39,9 @@ const runtime = { name: "corten-runtime", containers: "corten-runtime list -q", 
 
 /** The two programs share nothing else: the runtime's table is read for this alone. */
 async function readRuntimeTable(): Promise<readonly CompletedCommand[]> {
-	const { runtimeCommands } = await import("../runtime/index.ts");
+	const { listedCommands } = await import("../runtime/index.ts");
 	const { runtimeGlobals } = await import("../runtime/global.ts");
-	const rows = Object.entries(runtimeCommands).map(async ([name, load]): Promise<CompletedCommand> => {
+	const rows = listedCommands().map(async ([name, load]): Promise<CompletedCommand> => {
 		const { summary, options, usage } = await load();
 		return {
 			words: [name],

@@ -31,3 +31,8 @@ export const runtimeCommands: Readonly<Record<string, () => Promise<RuntimeComma
 	help: entry(() => import("./commands/help.ts")),
 	version: entry(() => import("./commands/version.ts")),
 };
+
+/** The rows that are for people: all but the one that create and run start themselves. */
+export function listedCommands(): readonly (readonly [name: string, load: () => Promise<RuntimeCommand>])[] {
+	return Object.entries(runtimeCommands).filter(([name]) => name !== "systemd-scope");
+}

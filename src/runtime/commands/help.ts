@@ -5,7 +5,7 @@ import { explainOption, formatColumns, formatOption, sentence, visibleOptions } 
 import type { OptionTable } from "../../base/options.ts";
 import { defineRuntimeCommand } from "../command.ts";
 import { runtimeGlobals } from "../global.ts";
-import { runtimeCommands } from "../index.ts";
+import { listedCommands, runtimeCommands } from "../index.ts";
 
 export const command = defineRuntimeCommand({
 	summary: "explain the runtime or one of its commands",
@@ -20,8 +20,7 @@ export const command = defineRuntimeCommand({
 });
 
 async function overview(): Promise<string[]> {
-	const forPeople = Object.entries(runtimeCommands).filter(([name]) => name !== "systemd-scope");
-	const rows = forPeople.map(async ([name, load]) => [name, (await load()).summary] as const);
+	const rows = listedCommands().map(async ([name, load]) => [name, (await load()).summary] as const);
 	return [
 		"Usage: corten-runtime [GLOBAL OPTIONS] COMMAND",
 		"",
