@@ -4,7 +4,7 @@
 
 #include "launch.h"
 
-void set_path(struct sockaddr_un_ *address, const char *path)
+static void set_path(struct sockaddr_un_ *address, const char *path)
 {
 	struct text t = { address->path, address->path + sizeof address->path };
 	address->family = AF_UNIX;
@@ -76,26 +76,29 @@ long unlock_op(void)
 	return self.plan->lock_fd == NO_FD ? 0 : sys(close, self.plan->lock_fd);
 }
 
-long sendfd_op(const struct plan_op *op)
+// Sends a descriptor, with a text in parts, to whoever listens on the stream socket `path`.
+long send_descriptor(const char *path, int fd, struct iovec *parts, size_t count)
 {
-	static char name[] = "/dev/ptmx";
 	struct sockaddr_un_ address;
-	const char *path = text_at(op->args[0]);
-	int sent = op->args[1] ? self.child_pidfd : self.terminal;
-	if (sent < 0)
-		return -ENOTTY;
 	if (strlen(path) >= sizeof address.path)
 		return -ENAMETOOLONG;
 	set_path(&address, path);
-	long fd = sys(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	long result = sys(connect, fd, &address, sizeof address);
-	struct iovec iov = { name, sizeof name - 1 };
-	struct cmsg_fd control = { sizeof(size_t) + 2 * sizeof(int) + sizeof(int), SOL_SOCKET, SCM_RIGHTS, sent };
-	struct msghdr header = { 0, 0, &iov, 1, &control, sizeof control, 0 };
+	long socket = sys(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (socket < 0)
+		return socket;
+	long result = sys(connect, socket, &address, sizeof address);
+	struct cmsg_fd control = { sizeof(size_t) + 2 * sizeof(int) + sizeof(int), SOL_SOCKET, SCM_RIGHTS, fd };
+	struct msghdr header = { 0, 0, parts, count, &control, sizeof control, 0 };
 	if (result >= 0)
-		result = sys(sendmsg, fd, &header, MSG_NOSIGNAL);
-	sys(close, fd);
-	return result;
+		result = sys(sendmsg, socket, &header, MSG_NOSIGNAL);
+	sys(close, socket);
+	return result < 0 ? result : 0;
+}
+
+long sendfd_op(const struct plan_op *op)
+{
+	static char name[] = "/dev/ptmx";
+	struct iovec part = { name, sizeof name - 1 };
+	int sent = op->args[1] ? self.child_pidfd : self.terminal;
+	return sent < 0 ? -ENOTTY : send_descriptor(text_at(op->args[0]), sent, &part, 1);
 }

@@ -66,12 +66,12 @@ long introduce_op(int fd);
 uint64_t start_time(uint64_t pid);
 
 // gate.c
-void set_path(struct sockaddr_un_ *address, const char *path);
 long listen_op(const struct plan_op *op);
 long gate_op(const struct plan_op *op);
 long release_op(void);
 long unlock_op(void);
 long sendfd_op(const struct plan_op *op);
+long send_descriptor(const char *path, int fd, struct iovec *parts, size_t count);
 
 // notify.c
 long say_listener(long listener);

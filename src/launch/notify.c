@@ -20,24 +20,6 @@ long say_listener(long listener)
 	return sys(close, listener);
 }
 
-static long send_to(const char *path, int fd, struct iovec *parts, size_t count)
-{
-	struct sockaddr_un_ address;
-	if (strlen(path) >= sizeof address.path)
-		return -ENAMETOOLONG;
-	set_path(&address, path);
-	long socket = sys(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (socket < 0)
-		return socket;
-	long result = sys(connect, socket, &address, sizeof address);
-	struct cmsg_fd control = { sizeof(size_t) + 2 * sizeof(int) + sizeof(int), SOL_SOCKET, SCM_RIGHTS, fd };
-	struct msghdr header = { 0, 0, parts, count, &control, sizeof control, 0 };
-	if (result >= 0)
-		result = sys(sendmsg, socket, &header, MSG_NOSIGNAL);
-	sys(close, socket);
-	return result < 0 ? result : 0;
-}
-
 // The parent's side: lets the child load its filter, and passes on what it hears. The text's parts are joined by the child's pid.
 long notify_op(const struct plan_op *op)
 {
@@ -61,7 +43,7 @@ long notify_op(const struct plan_op *op)
 			parts[used++] = (struct iovec){ number, (size_t)(t.at - number) };
 		parts[used++] = (struct iovec){ (void *)part, strlen(part) };
 	}
-	long result = send_to(text_at(op->args[0]), (int)listener, parts, used);
+	long result = send_descriptor(text_at(op->args[0]), (int)listener, parts, used);
 	sys(close, listener);
 	return result;
 }
