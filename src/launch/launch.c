@@ -333,7 +333,7 @@ static void print_times(void)
 static int cleans_up(const struct plan_op *step)
 {
 	uint32_t op = step->op;
-	return step->flags & FLAG_ON_FAILURE || op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT;
+	return step->flags & (FLAG_ON_FAILURE | FLAG_WARN) || op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT;
 }
 
 static void execute(void)

@@ -14,9 +14,8 @@ function statusAt(kind: keyof Hooks): "creating" | "created" | "running" | "stop
 	return kind === "poststart" ? "running" : kind === "startContainer" ? "created" : "creating";
 }
 
-/** Of poststart and poststop a failure is only told. Where nobody of ours stays delete runs poststop, and here only a start that failed does. */
+/** Of poststop a failure is only told. Where nobody of ours stays delete runs it, and here only a start that failed does. */
 function flagsOf(kind: keyof Hooks, { watch }: Frame): number {
-	if (kind === "poststart") return opFlags.warn;
 	if (kind !== "poststop") return 0;
 	return watch === undefined || watch === "supervise" ? opFlags.warn : opFlags.warn | opFlags.onFailure;
 }
