@@ -47,7 +47,11 @@ export const podmanOptions: readonly {
 		script: "hostname; ulimit -n; cat /proc/sys/kernel/shmmni",
 		shows: /^some\n100\n77\n$/,
 	},
-	{ options: words("--pid host --uts host --ipc host"), script: "test $(ls /proc 2>/dev/null | grep -c '^[0-9]') -gt 10 && echo many", shows: /many/ },
+	{
+		options: words("--pid host --uts host --ipc host"),
+		script: "test $(ls /proc 2>/dev/null | grep -c '^[0-9]') -gt 10 && echo many",
+		shows: /many/,
+	},
 	{
 		options: words("--uidmap 0:100000:5000 --gidmap 0:200000:5000"),
 		script: "cat /proc/self/uid_map /proc/self/gid_map; id -u; touch /x && stat -c %u /x",
