@@ -53,7 +53,7 @@ export function idOfFolder(folder: string): string {
 
 function cleanPath(given: string): string {
 	const at = "/linux/cgroupsPath";
-	if (/^[^/:]*:[^/:]*:[^/:]*$/.test(given)) {
+	if (given.includes(":") && /^[^/:]*:[^/:]*:[^/:]*$/.test(given)) {
 		throw new CortenError("unsupported", `cannot use cgroup "${given}": systemd's form needs --systemd-cgroup`, { at });
 	}
 	const names = given.split("/").filter((name) => name !== "" && name !== ".");

@@ -68,16 +68,22 @@ function isVirtual({ mount, at }: ParsedMount): boolean {
 
 /** The filesystem's own words, one by one: `size=1m,nr_inodes=9` is two. Not with a quote or backslash, which keep a comma in a value. */
 function dataWords({ options }: ParsedMount, labels: readonly string[]): readonly string[] {
-	const words = options.data.flatMap((word) => (/["\\]/.test(word) ? [word] : word.split(",").filter((part) => part !== "")));
-	return [...words, ...labels];
+	const words: string[] = [];
+	for (const word of options.data) {
+		if (!word.includes(",") || word.includes('"') || word.includes("\\")) words.push(word);
+		else words.push(...word.split(",").filter((part) => part !== ""));
+	}
+	return labels.length === 0 ? words : [...words, ...labels];
 }
 
 /** A new filesystem, detached. @returns its slot */
 function makeVirtual(steps: Steps, parsed: ParsedMount, context: MountContext, late: LateMount[]): number {
 	const { mount, options, path, at } = parsed;
 	const type = mount.type ?? "";
-	const data = dataWords(parsed, contextOptions(context.config, context.host, mount.type ?? "")).map((word) => word.replaceAll('"', ""));
-	const strange = data.find((word) => /^[@%]/.test(word));
+	const data = dataWords(parsed, contextOptions(context.config, context.host, mount.type ?? "")).map((word) =>
+		word.includes('"') ? word.replaceAll('"', "") : word,
+	);
+	const strange = data.find((word) => word.startsWith("@") || word.startsWith("%"));
 	if (strange !== undefined) throw new CortenError("invalid-spec", `cannot use mount option "${strange}"`, { at: `${at}/options` });
 	const words = [`source=${mount.source || type}`, ...flag.fsconfigWords(options.superblock), ...data];
 	// A tmpfs without a mode of its own gets that of the folder below it, so that /tmp stays a /tmp.
@@ -111,8 +117,9 @@ function openBelow(steps: Steps, { path, at }: ParsedMount, { root }: MountConte
 }
 
 function propagate(steps: Steps, slot: number, parsed: ParsedMount): void {
-	const none = { set: 0, clear: 0 };
 	const { options } = parsed;
+	if (options.propagation.length === 0) return;
+	const none = { set: 0, clear: 0 };
 	alterMount(steps, slot, { ...parsed, options: { ...options, attributes: none, recursiveAttributes: none } }, options.propagation);
 }
 
