@@ -164,7 +164,17 @@ export const podmanLife: readonly { readonly name: string; observe(podman: Podma
 			);
 			podman.world.ids.push(first);
 			const join = ["--network", "container:one", "--ipc", "container:one", "--pid", "container:one", "--uts", "container:one"];
-			const seen = await must("run", "--rm", "--pod", "pod", ...join, "busybox", "sh", "-c", "hostname; ps | grep -c '[e]cho ready'");
+			const seen = await must(
+				"run",
+				"--rm",
+				"--pod",
+				"pod",
+				...join,
+				"busybox",
+				"sh",
+				"-c",
+				"hostname; ps | grep -q '[e]cho ready' && echo 1",
+			);
 			await must("pod", "rm", "-f", "-t", "0", "pod");
 			return seen;
 		},
