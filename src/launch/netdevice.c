@@ -96,13 +96,15 @@ static long keep_addresses(int fd, int index)
 	begin(RTM_GETADDR, NLM_F_DUMP, &all, sizeof all);
 	long size = sys(sendto, fd, &request, request.header.nlmsg_len);
 	while (size >= 0 && (size = hear_reply(fd)) >= 0) {
-		uint32_t left = (uint32_t)size;
+		uint32_t left = NLMSG_ALIGN((uint32_t)size); // or the last message, shorter than its place, would take it below zero
 		for (struct nlmsghdr *message = (void *)reply; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
 			if (message->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (message->nlmsg_type == NLMSG_ERROR)
 				return ((struct nlmsgerr *)NLMSG_DATA(message))->error;
 			const struct ifaddrmsg *address = NLMSG_DATA(message);
+			if (message->nlmsg_len < NLMSG_LENGTH(sizeof *address))
+				continue;
 			if ((int)address->ifa_index != index || address->ifa_scope != RT_SCOPE_UNIVERSE || !(flags_of(message) & IFA_F_PERMANENT))
 				continue;
 			if (kept_size + NLMSG_ALIGN(message->nlmsg_len) > sizeof kept)
