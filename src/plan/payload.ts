@@ -46,9 +46,10 @@ export function addPayload(steps: Steps, payload: Payload): void {
 	addAttributes(steps, process, payload.shared);
 	writeLabels(steps, payload.labels);
 	const addReady = (): void => {
-		const candidates = programCandidates(process);
 		// A start that comes later fails now, not then, when there is nothing to run.
-		if (gate !== undefined) add(steps, "access", { candidates }, `execute "${process.args[0]}"`, "/process/args");
+		if (gate !== undefined) {
+			add(steps, "access", { candidates: programCandidates(process) }, `execute "${process.args[0]}"`, "/process/args");
+		}
 		add(steps, "sync", { tied: payload.tied ? 1 : 0 }, "wait for the word to start");
 	};
 	const addGate = (): void => {

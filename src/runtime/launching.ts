@@ -13,6 +13,7 @@ import { rdtGroups } from "../plan/intel-rdt.ts";
 import type { Config } from "../spec/runtime.ts";
 import { chooseCgroups } from "./cgroups.ts";
 import type { RuntimeContext } from "./command.ts";
+import { checkConsole } from "./console.ts";
 import { discardContainerFolder, makeContainerFolder, writeRecord } from "./folder.ts";
 import { withHome } from "./home.ts";
 import { hookState } from "./hook-state.ts";
@@ -56,7 +57,7 @@ function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof 
 	const bundle = absolute(request.bundle ?? ".");
 	const text = readConfigFile(bundle);
 	const config = decodeConfig(text, `config "${bundle}/config.json"`);
-	checkTerminal(config, request);
+	checkConsole(config.process.terminal, request.watch !== "supervise", request.consoleSocket);
 	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const rootfs = absolute(config.root.path, bundle);
 	const path = folderOf(context.root, id);
@@ -78,6 +79,7 @@ function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof 
 		const maker = scopes === undefined || scope === undefined ? undefined : scopes.spawnScopeMaker(context, scope.order);
 		const frame: Frame = {
 			...frameOf(path, bundle, record, request),
+			...(config.hooks !== undefined && { hookEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value}`) }),
 			cgroups,
 			rootless: context.rootless,
 			...(maker !== undefined && { scope: { fd: maker } }),
@@ -114,21 +116,6 @@ function readConfigFile(bundle: string): Uint8Array {
 	}
 }
 
-/** A terminal needs somebody who serves it: this process, or whoever listens on the console socket. */
-function checkTerminal({ process }: Config, { watch, consoleSocket }: LaunchRequest): void {
-	const alone = watch !== "supervise";
-	if (process.terminal && alone && consoleSocket === undefined) {
-		throw new CortenError("invalid-argument", "cannot allocate tty if runc will detach without setting console socket", {
-			at: "--console-socket",
-		});
-	}
-	if (consoleSocket !== undefined && !(process.terminal && alone)) {
-		throw new CortenError("invalid-argument", "cannot use console socket if runc will not detach or allocate tty", {
-			at: "--console-socket",
-		});
-	}
-}
-
 function describe(
 	config: Config,
 	known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope" | "rdtGroups">,
@@ -149,7 +136,6 @@ function frameOf(folder: string, bundle: string, record: RuntimeRecord, request:
 		noPivot: request.noPivot,
 		callersKeyring: request.noNewKeyring,
 		hookState: (status) => hookState(record, status),
-		hookEnv: Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
 		atEnd: request.keep === true ? { kind: "keep" } : { kind: "remove" },
 		...(consoleSocket !== undefined && { consoleSocket: absolute(consoleSocket) }),
 		...(pidFile !== undefined && { pidFile: absolute(pidFile) }),

@@ -1,7 +1,7 @@
 // The runtime's log: the file named by --log, in the two forms of runc (logrus). containerd and podman read the JSON form back, and show
 // its last error to their users.
 
-import { type Fd, O_APPEND, O_CREAT, O_WRONLY, openFd, writeFd } from "../linux/file.ts";
+import { O_APPEND, O_CREAT, O_WRONLY, openFd, writeFd } from "../linux/file.ts";
 import { writeOutput } from "../linux/output.ts";
 
 /** Where messages go, and how they look. */
@@ -22,15 +22,10 @@ export function formatLogLine(format: RuntimeLog["format"], level: LogLevel, mes
 	return `time=${JSON.stringify(time)} level=${level} msg=${JSON.stringify(message)}\n`;
 }
 
-/** Opens the log for appending; undefined when there is none, and messages go to stderr. @throws see `check` of linux/libc.ts */
-export function openLog(log: RuntimeLog): Fd | undefined {
-	return log.file === undefined ? undefined : openFd(log.file, O_WRONLY | O_CREAT | O_APPEND, 0o644);
-}
-
 /** Appends a message to the log; an error also goes to stderr, for who has no eye on the log. Never throws: there is nowhere else to say it. */
 export function writeLog(log: RuntimeLog, level: LogLevel, message: string): void {
 	if (level === "debug" && !log.debug) return;
-	const written = log.file !== undefined && appendLine(log, formatLogLine(log.format, level, message));
+	const written = log.file !== undefined && appendLine(log.file, formatLogLine(log.format, level, message));
 	if (written && level !== "error") return;
 	const line = log.file === undefined && log.format === "json" ? formatLogLine("json", level, message) : plainLine(level, message);
 	try {
@@ -44,10 +39,10 @@ function plainLine(level: LogLevel, message: string): string {
 	return `corten-runtime: ${level === "error" ? "" : `${level}: `}${message}\n`;
 }
 
-function appendLine(log: RuntimeLog, line: string): boolean {
+function appendLine(file: string, line: string): boolean {
 	try {
-		using fd = openLog(log);
-		if (fd !== undefined) writeFd(fd, new TextEncoder().encode(line), log.file ?? "");
+		using fd = openFd(file, O_WRONLY | O_CREAT | O_APPEND, 0o644);
+		writeFd(fd, new TextEncoder().encode(line), file);
 		return true;
 	} catch {
 		return false;

@@ -2,8 +2,7 @@
 
 import { defineRuntimeCommand } from "../command.ts";
 import { launchContainer } from "../launching.ts";
-import { countPreserved } from "../preserve-fds.ts";
-import { launchOptions } from "./launch-options.ts";
+import { launchOptions, launchRequest } from "./launch-options.ts";
 
 export const command = defineRuntimeCommand({
 	summary: "create a container",
@@ -13,16 +12,5 @@ export const command = defineRuntimeCommand({
 	description: [
 		"Makes everything of a container but its program: namespaces, mounts, cgroups, the process, which waits in a few kilobytes of memory until start says go. The prestart, createRuntime and createContainer hooks have run then. No other process of the runtime stays.",
 	],
-	run: (context, options, [id = ""]) =>
-		launchContainer(context, {
-			id,
-			bundle: options.bundle,
-			watch: "gate",
-			consoleSocket: options["console-socket"],
-			pidFile: options["pid-file"],
-			pidfdSocket: options["pidfd-socket"],
-			preserveFds: countPreserved(options["preserve-fds"], process.env),
-			noPivot: options["no-pivot"],
-			noNewKeyring: options["no-new-keyring"],
-		}),
+	run: (context, options, [id = ""]) => launchContainer(context, { ...launchRequest(options), id, watch: "gate" }),
 });

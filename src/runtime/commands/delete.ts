@@ -9,6 +9,7 @@ import { mentionsHooks, readContainerConfig } from "../config.ts";
 import { endProcess, removeContainer } from "../deleting.ts";
 import { absentContainer, undeletable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
+import { hookState } from "../hook-state.ts";
 import { checkId, folderOf, type RuntimeContainer, readRuntimeContainer } from "../state.ts";
 
 const SIGKILL = 9;
@@ -38,8 +39,7 @@ export const command = defineRuntimeCommand({
 		removeContainer(container);
 		if (hooks === undefined) return 0;
 		const { runHooks } = await import("../run-hooks.ts");
-		const { ociVersion, bundle, annotations } = container.record;
-		await runHooks(context, "poststop", hooks, JSON.stringify({ ociVersion, id, status: "stopped", pid: 0, bundle, annotations }));
+		await runHooks(context, "poststop", hooks, hookState(container.record, "stopped").join("0"));
 		return 0;
 	},
 });

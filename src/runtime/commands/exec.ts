@@ -11,6 +11,7 @@ import { type Config, type NamespaceType, namespaceTypes } from "../../spec/runt
 import { cgroupsOfExec } from "../cgroups.ts";
 import { defineRuntimeCommand, type RuntimeContext } from "../command.ts";
 import { readContainerConfig } from "../config.ts";
+import { checkConsole } from "../console.ts";
 import { pausedExec, stoppedExec } from "../errors.ts";
 import { composeProcess } from "../exec-process.ts";
 import { withHome } from "../home.ts";
@@ -44,7 +45,7 @@ export const command = defineRuntimeCommand({
 		}
 		const config = readContainerConfig(container.folder);
 		const process_ = withHome(composeProcess(config.process, options, args), `/proc/${target.pid}/root`);
-		checkTerminal(process_.terminal, options);
+		checkConsole(process_.terminal, options.detach, options["console-socket"]);
 		const [consoleSocket, pidFile, pidfdSocket] = [options["console-socket"], options["pid-file"], options["pidfd-socket"]];
 		const preserved = countPreserved(options["preserve-fds"], process.env);
 		const host = readHostFacts(hostNeeds(process_, config.linux));
@@ -93,20 +94,6 @@ export const command = defineRuntimeCommand({
  */
 function asksSystemd({ rootless }: RuntimeContext, scope: string | undefined): boolean {
 	return rootless && scope !== undefined;
-}
-
-function checkTerminal(terminal: boolean, options: { readonly detach: boolean; readonly "console-socket": string | undefined }): void {
-	const given = options["console-socket"] !== undefined;
-	if (terminal && options.detach && !given) {
-		throw new CortenError("invalid-argument", "cannot allocate tty if runc will detach without setting console socket", {
-			at: "--console-socket",
-		});
-	}
-	if (given && !(terminal && options.detach)) {
-		throw new CortenError("invalid-argument", "cannot use console socket if runc will not detach or allocate tty", {
-			at: "--console-socket",
-		});
-	}
 }
 
 /** Names in /proc/PID/ns that are not the type's own. */

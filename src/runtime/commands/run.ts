@@ -2,8 +2,7 @@
 
 import { defineRuntimeCommand } from "../command.ts";
 import { launchContainer } from "../launching.ts";
-import { countPreserved } from "../preserve-fds.ts";
-import { launchOptions } from "./launch-options.ts";
+import { launchOptions, launchRequest } from "./launch-options.ts";
 
 export const command = defineRuntimeCommand({
 	summary: "create and start a container",
@@ -19,16 +18,5 @@ export const command = defineRuntimeCommand({
 		"Does what create and start do. In the foreground it stays until the container ends, passes signals on, serves the terminal, ends as the program ended and removes the container. With --detach it ends as soon as the program runs.",
 	],
 	run: (context, options, [id = ""]) =>
-		launchContainer(context, {
-			id,
-			bundle: options.bundle,
-			watch: options.detach ? "leave" : "supervise",
-			consoleSocket: options["console-socket"],
-			pidFile: options["pid-file"],
-			pidfdSocket: options["pidfd-socket"],
-			preserveFds: countPreserved(options["preserve-fds"], process.env),
-			noPivot: options["no-pivot"],
-			noNewKeyring: options["no-new-keyring"],
-			keep: options.keep,
-		}),
+		launchContainer(context, { ...launchRequest(options), id, watch: options.detach ? "leave" : "supervise", keep: options.keep }),
 });

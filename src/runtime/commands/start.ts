@@ -6,6 +6,7 @@ import { defineRuntimeCommand } from "../command.ts";
 import { mentionsHooks, readContainerConfig } from "../config.ts";
 import { unstartable } from "../errors.ts";
 import { lockContainerFolder } from "../folder.ts";
+import { hookState } from "../hook-state.ts";
 import { passGate } from "../starting.ts";
 import { findRuntimeContainer, folderOf } from "../state.ts";
 
@@ -27,8 +28,7 @@ export const command = defineRuntimeCommand({
 		passGate(folder, id);
 		if (!mentionsHooks(folder)) return 0;
 		const { runHooks } = await import("../run-hooks.ts");
-		const { ociVersion, bundle, annotations } = record;
-		const state = JSON.stringify({ ociVersion, id, status: "running", pid: process.pid, bundle, annotations });
+		const state = hookState(record, "running").join(`${process.pid}`);
 		const failures = await runHooks(context, "poststart", readContainerConfig(folder).hooks?.poststart, state);
 		if (failures === 0) return 0;
 		// The specification stops the container then; delete takes it away and runs its poststop hooks.
