@@ -4,21 +4,21 @@
 
 #include "launch.h"
 
-static void set_path(struct sockaddr_un_ *address, const char *path)
+// A unix socket, and the address that `path` is.
+static long make_socket(int type, const char *path, struct sockaddr_un_ *address)
 {
 	struct text t = { address->path, address->path + sizeof address->path };
+	if (strlen(path) >= sizeof address->path)
+		return -ENAMETOOLONG;
 	address->family = AF_UNIX;
 	put(&t, path);
+	return sys(socket, AF_UNIX, type | SOCK_CLOEXEC, 0);
 }
 
 long listen_op(const struct plan_op *op)
 {
 	struct sockaddr_un_ address;
-	const char *path = text_at(op->args[1]);
-	if (strlen(path) >= sizeof address.path)
-		return -ENAMETOOLONG;
-	set_path(&address, path);
-	long fd = sys(socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	long fd = make_socket(SOCK_SEQPACKET, text_at(op->args[1]), &address);
 	if (fd < 0)
 		return fd;
 	long result = sys(bind, fd, &address, sizeof address);
@@ -30,8 +30,7 @@ long listen_op(const struct plan_op *op)
 // Until somebody connects, or a signal asks for the end.
 static long take_connection(int socket)
 {
-	uint64_t ending = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGQUIT - 1);
-	long signals = sys(signalfd4, -1, &ending, sizeof ending, SIGFD_CLOEXEC);
+	long signals = ending_signals();
 	struct pollfd ready[2] = { { socket, POLLIN, 0 }, { (int)signals, POLLIN, 0 } };
 	while (sys(poll, ready, 2, -1) < 0)
 		;
@@ -80,10 +79,7 @@ long unlock_op(void)
 long send_descriptor(const char *path, int fd, struct iovec *parts, size_t count)
 {
 	struct sockaddr_un_ address;
-	if (strlen(path) >= sizeof address.path)
-		return -ENAMETOOLONG;
-	set_path(&address, path);
-	long socket = sys(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	long socket = make_socket(SOCK_STREAM, path, &address);
 	if (socket < 0)
 		return socket;
 	long result = sys(connect, socket, &address, sizeof address);

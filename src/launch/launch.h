@@ -57,6 +57,10 @@ void fail(uint32_t index, long error);
 // What a result beyond the errnos means: how a program that was run ended.
 enum { ENDED_WITH_STATUS = 1000, ENDED_BY_SIGNAL = 2000 };
 
+// report.c
+void put_failure(struct text *t, uint32_t index, long error, int plain);
+void report(uint32_t index, long error);
+
 // cgroup.c
 long write_first_op(const struct plan_op *op);
 long inherit_op(const struct plan_op *op);
@@ -114,6 +118,7 @@ long writepid_op(const struct plan_op *op);
 long netdevice_op(const struct plan_op *op);
 
 // process.c
+long ending_signals(void);
 long hear(uint32_t wanted);
 void tell_detached(int status);
 long pidfd_open_op(const struct plan_op *op);

@@ -128,11 +128,17 @@ long openpty_op(const struct plan_op *op)
 	return result;
 }
 
+// A descriptor for the signals that ask for the end.
+long ending_signals(void)
+{
+	uint64_t ending = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGQUIT - 1);
+	return sys(signalfd4, -1, &ending, sizeof ending, SIGFD_CLOEXEC);
+}
+
 // Reads what the child says, until `wanted` or its end. A signal that asks for the end is obeyed also while the child is set up.
 long hear(uint32_t wanted)
 {
-	uint64_t ending = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGQUIT - 1);
-	long signals = sys(signalfd4, -1, &ending, sizeof ending, SIGFD_CLOEXEC);
+	long signals = ending_signals();
 	for (;;) {
 		struct pollfd ready[2] = { { self.channel, POLLIN, 0 }, { (int)signals, POLLIN, 0 } };
 		if (sys(poll, ready, 2, -1) < 0)

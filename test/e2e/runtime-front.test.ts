@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { top } from "../support/corten.ts";
 import { must } from "../support/must.ts";
-import { World } from "../support/small-bundle.ts";
+import { type BundleChange, World } from "../support/small-bundle.ts";
 
 let world: World;
 let names: string;
@@ -39,27 +39,15 @@ const level = (text: string, id: string) =>
 		.replace(/"time":"[^"]*"/g, '"time":"T"')
 		.replace(/op \d+\/\d+/g, "op N");
 
-/** Creates a container whose process ignores SIGTERM after it has said so. */
-function create(id: string, script: string): void {
-	const bundle = world.bundle({ script });
-	must([
-		"sh",
-		"-c",
-		'"$@" </dev/null >/dev/null 2>&1',
-		"sh",
-		`${top}/build/corten-runtime`,
-		"--root",
-		`${world.folder}/run`,
-		"create",
-		"--bundle",
-		bundle,
-		id,
-	]);
+/** Creates a container. @param options before the command */
+function create(id: string, change: BundleChange, ...options: readonly string[]): void {
+	const program = [`${top}/build/corten-runtime`, "--root", `${world.folder}/run`, ...options];
+	must(["sh", "-c", '"$@" </dev/null >/dev/null 2>&1', "sh", ...program, "create", "--bundle", world.bundle(change), id]);
 }
 
 const stories: Readonly<Record<string, (program: string, id: string) => Outcome[]>> = {
 	"a whole life": (program, id) => {
-		create(id, "sleep 1000");
+		create(id, {});
 		return [
 			call(program, id, "start", id),
 			call(program, id, "start", id),
@@ -70,11 +58,11 @@ const stories: Readonly<Record<string, (program: string, id: string) => Outcome[
 		];
 	},
 	"a container that was never started": (program, id) => {
-		create(id, "sleep 1000");
+		create(id, {});
 		return [call(program, id, "delete", id), call(program, id, "start", id)];
 	},
 	"a running container that is deleted by force": (program, id) => {
-		create(id, "sleep 1000");
+		create(id, {});
 		return [call(program, id, "start", id), call(program, id, "delete", "-f", id), call(program, id, "kill", id)];
 	},
 	"what is not there": (program, id) => [
@@ -85,28 +73,13 @@ const stories: Readonly<Record<string, (program: string, id: string) => Outcome[
 		call(program, id, "delete", "--force", "../x"),
 	],
 	"a signal that is none": (program, id) => {
-		create(id, "sleep 1000");
+		create(id, {});
 		return [call(program, id, "kill", id, "SIGNONE"), call(program, id, "kill", id, "0"), call(program, id, "delete", "-f", id)];
 	},
 	"a program that goes away after create": (program, id) => {
 		const path = `${world.rootfs}/bin/"gone"`;
 		writeFileSync(path, "#!/bin/busybox sh\n", { mode: 0o755 });
-		const bundle = world.bundle({ process: { args: ['/bin/"gone"'] } });
-		must([
-			"sh",
-			"-c",
-			'"$@" </dev/null >/dev/null 2>&1',
-			"sh",
-			`${top}/build/corten-runtime`,
-			"--root",
-			`${world.folder}/run`,
-			"--log",
-			`${world.folder}/l`,
-			"create",
-			"--bundle",
-			bundle,
-			id,
-		]);
+		create(id, { process: { args: ['/bin/"gone"'] } }, "--log", `${world.folder}/l`);
 		rmSync(path);
 		return [call(program, id, "start", id), call(program, id, "start", id), call(program, id, "delete", id)];
 	},
@@ -124,7 +97,7 @@ for (const [name, tell] of Object.entries(stories)) {
 
 test("the front alone does what is plain", () => {
 	const id = `front-${names.slice(-6)}-alone`;
-	create(id, "sleep 1000");
+	create(id, {});
 	// Without corten beside it, whatever goes to corten fails.
 	const alone = `${names}/alone`;
 	must(["sh", "-c", `mkdir ${alone} && cp ${top}/build/corten-runtime ${alone}/`]);
