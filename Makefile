@@ -18,6 +18,9 @@ FRONT_C := src/runtime/front.c $(addprefix src/launch/,proc.c remove.c text.c)
 LAUNCH_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector -fno-pie -no-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-tree-loop-distribute-patterns -nostdlib -static \
 	-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s
+QUICKJS = $(firstword $(wildcard node_modules/@suchipi/quickjs/build/$(shell uname -m)-unknown-linux-gnu))
+QUICKJS_VERSION = $(shell sed -n 's/.*"@suchipi\/quickjs": "\(.*\)".*/\1/p' package.json)
+QUICK_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static -Wl,--build-id=none -Wl,-z,noexecstack -s
 # Splitting: without it a lazily loaded file still brings its node: modules into every start, which costs 8 ms.
 # JIT policy 1000: the JIT's compiler threads cost a start 2 ms and win nothing in 20; long work switches it back (base/jit.ts).
 # The files of the folder a root tool is started in are not its business: autoloading is off (docs/decisions/0001).
@@ -38,17 +41,24 @@ setup-build: ## only what building needs
 peers: ## podman and docker for the bench; no service is started
 	@scripts/setup.sh peers
 
-build: build/corten build/corten-runtime build/launch build/init build/hello/index.json ## build/corten, corten-runtime, launch and the hello image
+build: build/corten build/corten-bun build/corten-runtime build/launch build/init build/hello/index.json ## build/corten and what lies beside it
 
 need-bun:
 	@[ -n "$(BUN)" ] || { echo "make: Bun is missing; run: make setup" >&2; exit 1; }
 	@command -v gcc >/dev/null || { echo "make: gcc is missing; run: make setup" >&2; exit 1; }
 
-# Written beside and renamed: a build never changes a program under those who are running it.
-build/corten: $(SOURCES) package.json | need-bun
-	@mkdir -p build
-	$(BUN) build $(BUN_FLAGS) src/main.ts --outfile build/corten.new >/dev/null
+# The program that every start is: bytecode in QuickJS, static (docs/decisions/0015). Written beside and renamed: a build never changes a
+# program under those who are running it.
+build/corten: $(SOURCES) src/quick/host.c scripts/build-quick.ts $(wildcard scripts/lib/*quick* scripts/lib/to-bytecode.js) package.json | need-bun
+	$(BUN) scripts/build-quick.ts build/quick
+	gcc $(QUICK_FLAGS) -DQUICKJS=$(QUICKJS_VERSION) -I$(QUICKJS)/include src/quick/host.c build/quick/chunks.S $(QUICKJS)/lib/quickjs-core.a -lm -o build/corten.new
 	@mv build/corten.new $@
+
+# The same programs for the commands that need Bun: HTTP, TLS, decompression, digests.
+build/corten-bun: $(SOURCES) package.json | need-bun
+	@mkdir -p build
+	$(BUN) build $(BUN_FLAGS) src/main.ts --outfile build/corten-bun.new >/dev/null
+	@mv build/corten-bun.new $@
 
 build/corten-runtime: $(FRONT_C) $(LAUNCH_H) | need-bun
 	@mkdir -p build
@@ -123,6 +133,7 @@ install: build ## PREFIX=/usr DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/corten $(DESTDIR)$(PREFIX)/share/corten
 	install -m 755 build/corten $(DESTDIR)$(PREFIX)/bin/corten
 	install -m 755 build/corten-runtime $(DESTDIR)$(PREFIX)/bin/corten-runtime
+	install -m 755 build/corten-bun $(DESTDIR)$(PREFIX)/libexec/corten/corten-bun
 	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
 	install -m 755 build/init $(DESTDIR)$(PREFIX)/libexec/corten/init
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello

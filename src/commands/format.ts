@@ -45,10 +45,22 @@ export function expandEscapes(format: string): string {
 /** docker's tabwriter: columns three spaces apart and ten wide at least; the last one is not padded. */
 export function formatTable(lines: readonly (readonly string[])[]): string {
 	const widths: number[] = [];
-	for (const line of lines) for (const [at, text] of line.entries()) widths[at] = Math.max(widths[at] ?? 10, Bun.stringWidth(text) + 3);
-	const pad = (text: string, at: number, last: boolean) => (last ? text : text + " ".repeat((widths[at] ?? 0) - Bun.stringWidth(text)));
+	for (const line of lines) for (const [at, text] of line.entries()) widths[at] = Math.max(widths[at] ?? 10, textWidth(text) + 3);
+	const pad = (text: string, at: number, last: boolean) => (last ? text : text + " ".repeat((widths[at] ?? 0) - textWidth(text)));
 	return lines.map((line) => `${line.map((text, at) => pad(text, at, at === line.length - 1)).join("")}\n`).join("");
 }
+
+/** Columns on a terminal: East Asian wide characters and emoji take two, combining marks none. @see Unicode Standard Annex 11 */
+function textWidth(text: string): number {
+	let width = 0;
+	for (const character of text) {
+		if (character < "\u0300") width++;
+		else if (!/^[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) width += wide.test(character) ? 2 : 1;
+	}
+	return width;
+}
+
+const wide = /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 /** One value (`version`, `info`): as JSON, or by a template. @throws `invalid-argument` */
 export function formatOne(format: string, value: unknown): string {

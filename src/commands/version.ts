@@ -2,6 +2,7 @@
 
 import { cortenVersion } from "../base/version.ts";
 import { readText } from "../linux/file.ts";
+import { engine as jsEngine } from "../linux/native.ts";
 import { defineCommand } from "./command.ts";
 import { formatOne } from "./format.ts";
 
@@ -25,7 +26,7 @@ export const command = defineCommand({
 		}
 		const engine = {
 			Version: cortenVersion,
-			BunVersion: Bun.version,
+			JsEngine: jsEngine,
 			Os: process.platform,
 			Arch: process.arch === "x64" ? "amd64" : process.arch,
 			KernelVersion: readText("/proc/sys/kernel/osrelease").trim(),
@@ -34,7 +35,7 @@ export const command = defineCommand({
 		else {
 			const rows = [
 				["Version", engine.Version],
-				["Bun version", engine.BunVersion],
+				["JS engine", engine.JsEngine],
 				["OS/Arch", `${engine.Os}/${engine.Arch}`],
 				["Kernel", engine.KernelVersion],
 			] as const;

@@ -1,10 +1,10 @@
 // The last step of corten: become launch. The program and the plan go into sealed memfds, so that neither can be changed any more, not
 // even by a container that gets hold of launch's own executable (CVE-2019-5736), and nothing is left in a file system.
 
-import { ptr } from "bun:ffi";
 import { CortenError } from "../base/errors.ts";
 import { AT_FDCWD, Fd, O_CLOEXEC, O_RDONLY, readFd, writeFd } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
+import { addressOf } from "../linux/native.ts";
 import { nr } from "../linux/syscalls.ts";
 
 const MFD_CLOEXEC = 1;
@@ -42,7 +42,7 @@ function readLaunch(): Uint8Array {
 /** A NULL-terminated array of pointers to texts; `keep` must live as long as it is used. */
 function pointers(texts: readonly string[]): { readonly array: BigUint64Array; readonly keep: readonly Uint8Array[] } {
 	const keep = texts.map(cString);
-	return { array: new BigUint64Array([...keep.map((text) => BigInt(ptr(text as NodeJS.TypedArray))), 0n]), keep };
+	return { array: new BigUint64Array([...keep.map((text) => BigInt(addressOf(text))), 0n]), keep };
 }
 
 /**

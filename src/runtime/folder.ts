@@ -8,6 +8,7 @@ import { nr } from "../linux/syscalls.ts";
 import { removeTree } from "../supervise/tree.ts";
 import { takenId } from "./errors.ts";
 import { folderOf, type RuntimeRecord } from "./state.ts";
+import { sleep } from "../linux/sleep.ts";
 
 const ENOENT = -2;
 const EEXIST = -17;
@@ -51,7 +52,7 @@ export function lockContainerFolder(path: string, patienceMs = 10_000): Fd | und
 	const deadline = performance.now() + patienceMs;
 	while (!lock(fd, LOCK_EX | LOCK_NB, path)) {
 		if (performance.now() > deadline) throw new CortenError("busy", `cannot lock "${path}": another command is at work on this container`);
-		Bun.sleepSync(2);
+		sleep(2);
 	}
 	return fd;
 }

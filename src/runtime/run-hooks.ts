@@ -1,5 +1,6 @@
 // Hooks of the runtime's side that run when launch is not there: poststart after start, poststop after delete. @see runtime-spec config.md#poststart, #poststop
 
+import { runProgram } from "../linux/native.ts";
 import type { Hook } from "../spec/runtime.ts";
 import type { RuntimeContext } from "./command.ts";
 
@@ -15,24 +16,11 @@ export async function runHooks(context: RuntimeContext, kind: string, hooks: rea
 	};
 	for (const { path, args, env, timeout } of hooks ?? []) {
 		try {
-			const [argv0 = path, ...rest] = args ?? [];
-			const ended = Bun.spawnSync([path, ...rest], {
-				argv0,
-				stdin: new TextEncoder().encode(state),
-				stdout: "inherit",
-				stderr: "inherit",
-				...(env !== undefined && { env: Object.fromEntries(env.map(splitVariable)) }),
-				...(timeout !== undefined && timeout > 0 && { timeout: timeout * 1000, killSignal: "SIGKILL" }),
-			});
-			if (ended.exitCode !== 0) failed(path, `it ended with ${ended.signalCode ?? ended.exitCode}`);
+			const end = runProgram(path, args ?? [path], { env, input: new TextEncoder().encode(state), timeoutMs: (timeout ?? 0) * 1000 });
+			if (end !== 0) failed(path, `it ended with ${end}`);
 		} catch (error) {
 			failed(path, error instanceof Error ? error.message : String(error));
 		}
 	}
 	return failures;
-}
-
-function splitVariable(word: string): [string, string] {
-	const equals = word.indexOf("=");
-	return equals < 0 ? [word, ""] : [word.slice(0, equals), word.slice(equals + 1)];
 }

@@ -5,6 +5,7 @@
 import { CortenError } from "../base/errors.ts";
 import { Fd, O_CLOEXEC, readTextIfPresent } from "../linux/file.ts";
 import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
+import { startSelf } from "../linux/native.ts";
 import { check, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
 import { weightOfShares } from "../plan/cgroup2-settings.ts";
@@ -75,10 +76,7 @@ export function spawnScopeMaker({ log }: RuntimeContext, order: ScopeOrder): num
 	using ours = new Fd(ends[0] ?? -1);
 	using theirs = new Fd(ends[1] ?? -1);
 	const globals = [...(log.file === undefined ? [] : ["--log", log.file]), "--log-format", log.format];
-	Bun.spawn([process.execPath, ...globals, "systemd-scope", encodeJson(order)], {
-		argv0: "corten-runtime",
-		stdio: ["ignore", "ignore", "inherit", theirs.number],
-	});
+	startSelf(["corten-runtime", ...globals, "systemd-scope", encodeJson(order)], theirs.number);
 	return check(syscall(nr.fcntl, ours.number, F_DUPFD, highFd), "cannot keep a socket");
 }
 

@@ -8,6 +8,7 @@ import { nr } from "../linux/syscalls.ts";
 import { freeze, thaw } from "./freezer.ts";
 import { allMembersOf, childrenOf, membersOf } from "./members.ts";
 import { openProcess, sendSignal, waitReadable } from "./process.ts";
+import { sleep } from "../linux/sleep.ts";
 
 const SIGKILL = 9;
 const EBUSY = -16;
@@ -28,7 +29,7 @@ export function removeCgroups(folders: readonly string[], timeoutMs = 5000): voi
 			if (round === 0) thawAll(folders); // v1's freezer holds also who is killed
 			killTree(folder, deadline);
 			// A zombie nobody has reaped yet keeps its cgroup busy without being listed: its parent gets a moment.
-			Bun.sleepSync(1);
+			sleep(1);
 		}
 	}
 }

@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import { containerFolder } from "./layout.ts";
 import { openProcess, sendSignal as send, waitReadable } from "./process.ts";
 import { type Container, isLocked } from "./state.ts";
+import { sleep } from "../linux/sleep.ts";
 
 /**
  * Sends a signal to a container's first process.
@@ -32,7 +33,7 @@ export function waitForEnd(root: string, container: Container, timeoutMs: number
 	// What is left takes launch a moment; flock(2) has no timeout, so this asks, at growing intervals.
 	for (let pauseMs = 0.2; isLocked(containerFolder(root, container.record.id)); pauseMs = Math.min(20, pauseMs * 1.5)) {
 		if (performance.now() > deadline) return false;
-		Bun.sleepSync(pauseMs);
+		sleep(pauseMs);
 	}
 	return true;
 }

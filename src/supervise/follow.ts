@@ -7,6 +7,7 @@ import { nr } from "../linux/syscalls.ts";
 import { containerFolder } from "./layout.ts";
 import { openProcess, waitReadable } from "./process.ts";
 import { type Container, isLocked } from "./state.ts";
+import { sleep } from "../linux/sleep.ts";
 
 const IN_MODIFY = 2;
 
@@ -36,7 +37,7 @@ export class LogFollower implements Disposable {
 		const fds = this.#payload === undefined ? [this.#watch] : [this.#watch, this.#payload];
 		// The payload has ended, or nobody knows it: launch is copying the last of its output, and says no more when it is gone.
 		const ready = waitReadable(fds, this.#payload === undefined ? 50 : Infinity);
-		if (ready === 1) Bun.sleepSync(2);
+		if (ready === 1) sleep(2);
 		syscall(nr.read, this.#watch.number, new Uint8Array(4096), 4096);
 		return true;
 	}

@@ -4,6 +4,7 @@
 import { CortenError } from "../base/errors.ts";
 import { exists, writeFile } from "../linux/file.ts";
 import { readCgroupFile } from "./members.ts";
+import { sleep } from "../linux/sleep.ts";
 
 /** Where the freezer is, and how it is spoken to. */
 type Freezer = { readonly folder: string; readonly version: 1 | 2 };
@@ -44,7 +45,7 @@ export function freeze(cgroups: readonly string[], timeoutMs = 10_000): void {
 		}
 		// Some wait for one that is stopped already (vfork): a moment of freedom every now and then lets them through.
 		if (freezer.version === 1 && round % 50 === 49) set(freezer, false);
-		Bun.sleepSync(round < 10 ? 1 : 10);
+		sleep(round < 10 ? 1 : 10);
 	}
 }
 

@@ -20,6 +20,7 @@ import {
 import { containerFolder, containersFolder, idOfLink, nameLink, unfinishedPrefix } from "./layout.ts";
 import { readState } from "./state.ts";
 import { removeTree } from "./tree.ts";
+import { sleep } from "../linux/sleep.ts";
 
 /**
  * Takes the lock of a container's folder without waiting.
@@ -71,7 +72,7 @@ export function removeContainer(root: string, id: string, name: string): void {
 	// A ps or a sweep that looks at the folder just now holds its lock too, for a moment.
 	let held = lockFolder(folder);
 	for (let attempt = 0; held === undefined && attempt < 50 && !isRunning(root, id); attempt++) {
-		Bun.sleepSync(1);
+		sleep(1);
 		held = lockFolder(folder);
 	}
 	using lock = held;

@@ -5,6 +5,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import { type Bus, BusError, connectBus, type Target } from "./bus.ts";
 import { flag, type Property, text } from "./properties.ts";
 import type { Unit } from "./unit.ts";
+import { sleep } from "../linux/sleep.ts";
 
 const manager: Target = {
 	destination: "org.freedesktop.systemd1",
@@ -108,7 +109,7 @@ export function startScope(systemd: Systemd, { unit, description, pid, version, 
 
 /** A unit of that name may have failed, or have lost its last process a moment ago: then it goes by itself. */
 function startPatiently(systemd: Systemd, name: string, start: () => readonly unknown[]): unknown {
-	for (const deadline = performance.now() + 3000; ; Bun.sleepSync(20)) {
+	for (const deadline = performance.now() + 3000; ; sleep(20)) {
 		try {
 			return start()[0];
 		} catch (error) {

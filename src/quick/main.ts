@@ -1,0 +1,7 @@
+// The program `corten`: src/main.ts on QuickJS.
+
+import "./globals.ts";
+
+await import("../main.ts");
+
+export {};
