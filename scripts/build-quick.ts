@@ -12,8 +12,9 @@ const top = resolve(import.meta.dir, "..");
 const source = `${top}/src`;
 const natives = { [`${source}/linux/native.ts`]: `${source}/quick/native.ts` };
 
-/** Besides modules of Bun and Node. */
-const bunWords = /\b(Bun\.|fetch\(|new URL\(|setTimeout\(|Intl\.)/;
+/** What QuickJS and src/quick/globals.ts do not have, besides modules of Bun and Node. */
+const bunWords =
+	/\b(Bun\.|Buffer\b|navigator\b|crypto\.|console\.(log|error|warn|info|debug)\(|Intl\.|WeakRef\b|FinalizationRegistry\b|structuredClone\b|queueMicrotask\b|AbortSignal\b|require\()|\bnew (URL|Response|Request|ReadableStream|Worker|Proxy)\b|(?<![.\w])(fetch|setTimeout|setInterval|setImmediate|eval)\(|\.(normalize|localeCompare|toLocale\w+)\(|\bprocess\.(stdin|stdout|stderr|on|once|umask|hrtime|memoryUsage|getgroups)\b/;
 
 type Module = { readonly imports: readonly string[]; readonly needsBun: boolean };
 
@@ -43,7 +44,23 @@ function needsBun(modules: ReadonlyMap<string, Module>, path: string, seen = new
 	return module.needsBun || module.imports.some((next) => needsBun(modules, next, seen));
 }
 
+/** The files that are the cause. */
+function bunOf(modules: ReadonlyMap<string, Module>, path: string): string {
+	const reached = new Set([path]);
+	for (const at of reached) for (const next of modules.get(at)?.imports ?? []) reached.add(next);
+	return [...reached].filter((at) => modules.get(at)?.needsBun).join(", ");
+}
+
 const modules = readModules();
+
+/** The commands whose start is what corten is measured by. */
+const quick = ["commands/run", "commands/exec", "commands/stop", "commands/kill", "commands/rm", "commands/logs"].concat(
+	["create", "start", "run", "exec", "state", "kill", "delete", "pause", "update", "list"].map((name) => `runtime/commands/${name}`),
+);
+for (const name of quick) {
+	if (needsBun(modules, `${source}/${name}.ts`))
+		throw new Error(`src/${name}.ts needs Bun now, by ${bunOf(modules, `${source}/${name}.ts`)}`);
+}
 
 const built = await Bun.build({
 	entrypoints: [`${source}/quick/main.ts`],
@@ -81,7 +98,9 @@ for (const [at, output] of built.outputs.entries()) writeFileSync(`${folder}/${n
 const compiled = Bun.spawnSync([...compiler, ...names], { cwd: folder });
 if (compiled.exitCode !== 0) throw new Error(`cannot compile: ${compiled.stderr}`);
 const rows = names.map((_, at) => `\t.quad name${at}, code${at}, end${at} - code${at}\n`);
-const texts = names.map((name, at) => `name${at}:\t.asciz "${name}"\n\t.balign 16\ncode${at}:\t.incbin "${folder}/${name}.code"\nend${at}:\n`);
+const texts = names.map(
+	(name, at) => `name${at}:\t.asciz "${name}"\n\t.balign 16\ncode${at}:\t.incbin "${folder}/${name}.code"\nend${at}:\n`,
+);
 writeFileSync(
 	`${folder}/chunks.S`,
 	`\t.section .rodata\n\t.balign 16\n\t.globl chunks\nchunks:\n${rows.join("")}\t.quad 0, 0, 0\n${texts.join("")}\t.section .note.GNU-stack,"",@progbits\n`,

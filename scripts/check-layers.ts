@@ -12,6 +12,7 @@ const layers: readonly (readonly string[])[] = [
 	["image", "bundle", "plan", "launch", "supervise", "network", "systemd"],
 	["commands", "runtime", "serve"],
 	["main.ts"],
+	["quick"],
 ];
 const stages = new Set(layers[3]);
 /** What lies on the way of `corten run` with its image in the store: nothing below may name node:fs. */

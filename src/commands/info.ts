@@ -1,6 +1,7 @@
 // corten info: what an administrator wants to know about this machine and corten's state on it. Field names are docker's.
 
 import { cortenVersion } from "../base/version.ts";
+import { countCpus } from "../linux/cpus.ts";
 import { exists, listFolder, readText, readTextIfPresent } from "../linux/file.ts";
 import { listContainers } from "../supervise/state.ts";
 import { type Context, defineCommand } from "./command.ts";
@@ -43,7 +44,7 @@ function readFacts(context: Context) {
 		OperatingSystem: /^PRETTY_NAME="?([^"\n]*)/m.exec(readTextIfPresent("/etc/os-release") ?? "")?.[1] ?? "Linux",
 		OSType: "linux",
 		Architecture: process.arch === "x64" ? "x86_64" : process.arch,
-		NCPU: navigator.hardwareConcurrency,
+		NCPU: countCpus(),
 		MemTotal: Number(/^MemTotal:\s+(\d+) kB/m.exec(readText("/proc/meminfo"))?.[1] ?? 0) * 1024,
 		Name: readText("/proc/sys/kernel/hostname").trim(),
 		DockerRootDir: context.root,

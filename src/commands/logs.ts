@@ -65,19 +65,32 @@ function createPrinter(timestamps: boolean): (entries: readonly LogEntry[]) => v
 		let pending: Uint8Array[] = [];
 		let stream: LogEntry["stream"] | undefined;
 		const flush = () => {
-			if (stream !== undefined && pending.length > 0) writeOutput(stream === "stdout" ? 1 : 2, Buffer.concat(pending));
+			if (stream !== undefined && pending.length > 0) writeOutput(stream === "stdout" ? 1 : 2, joinBytes(pending));
 			pending = [];
 		};
 		for (const entry of entries) {
 			if (entry.stream !== stream) flush();
 			stream = entry.stream;
-			if (timestamps && !inLine[stream]) pending.push(Buffer.from(`${entry.timeText} `));
+			if (timestamps && !inLine[stream]) pending.push(encoder.encode(`${entry.timeText} `));
 			pending.push(entry.text);
-			if (entry.full) pending.push(Buffer.from("\n"));
+			if (entry.full) pending.push(lineEnd);
 			inLine[stream] = !entry.full;
 		}
 		flush();
 	};
+}
+
+const encoder = new TextEncoder();
+const lineEnd = encoder.encode("\n");
+
+function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+	const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+	let at = 0;
+	for (const part of parts) {
+		whole.set(part, at);
+		at += part.length;
+	}
+	return whole;
 }
 
 function parseCount(text: string | undefined): number | undefined {

@@ -15,6 +15,7 @@ import { parseSysctl } from "../bundle/sysctl.ts";
 import { parseTmpfs } from "../bundle/tmpfs.ts";
 import { parseVolume } from "../bundle/volume.ts";
 import { parsePlatform } from "../image/platform.ts";
+import { countCpus } from "../linux/cpus.ts";
 import { exists, readFile } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
 import { isContainerName } from "../supervise/names.ts";
@@ -35,7 +36,7 @@ const maxFileBytes = 4 << 20;
 const defaultShmBytes = 64n << 20n;
 
 function callerSurroundings(): Surroundings {
-	return { env: process.env, folder: () => process.cwd(), cpus: navigator.hardwareConcurrency };
+	return { env: process.env, folder: () => process.cwd(), cpus: countCpus() };
 }
 
 /** The absolute form of a path that an option names. */

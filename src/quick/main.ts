@@ -3,5 +3,3 @@
 import "./globals.ts";
 
 await import("../main.ts");
-
-export {};

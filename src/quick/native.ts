@@ -13,14 +13,30 @@ declare const host: {
 	readonly spawn: (path: string, argv: readonly string[], env: readonly string[] | undefined, fds: readonly number[]) => number;
 };
 
+/** @see Native.engine */
 export const engine: Native["engine"] = host.engine;
+/** @see Native.systemCall */
 export const systemCall: Native["systemCall"] = host.systemCall;
+/** @see Native.addressOf */
 export const addressOf: Native["addressOf"] = host.addressOf;
 
 const O_CLOEXEC = 0x80000;
 const MFD_CLOEXEC = 1;
 const SIGKILL = 9;
-const signalNames = ["", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV"];
+const signalNames = [
+	"",
+	"SIGHUP",
+	"SIGINT",
+	"SIGQUIT",
+	"SIGILL",
+	"SIGTRAP",
+	"SIGABRT",
+	"SIGBUS",
+	"SIGFPE",
+	"SIGKILL",
+	"SIGUSR1",
+	"SIGSEGV",
+];
 
 /** @see Native.runProgram */
 export const runProgram: Native["runProgram"] = (path, argv, { env, input, timeoutMs }) => {

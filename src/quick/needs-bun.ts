@@ -12,5 +12,7 @@ export function becomeBun(): never {
 	const folder = host.program.slice(0, host.program.lastIndexOf("/"));
 	const candidates = [`${folder}/corten-bun`, `${folder}/../libexec/corten/corten-bun`];
 	const errors = candidates.map(host.become);
-	throw new Error(`cannot run "corten-bun" beside "${host.program}" or in ../libexec/corten: errno ${errors.map((error) => -error).join(", ")}`);
+	throw new Error(
+		`cannot run "corten-bun" beside "${host.program}" or in ../libexec/corten: errno ${errors.map((error) => -error).join(", ")}`,
+	);
 }

@@ -4,11 +4,11 @@
 import { CortenError, isError } from "../base/errors.ts";
 import { AT_FDCWD, Fd, LOCK_EX, LOCK_NB, lock, makeFolders, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, writeFile } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
+import { sleep } from "../linux/sleep.ts";
 import { nr } from "../linux/syscalls.ts";
 import { removeTree } from "../supervise/tree.ts";
 import { takenId } from "./errors.ts";
 import { folderOf, type RuntimeRecord } from "./state.ts";
-import { sleep } from "../linux/sleep.ts";
 
 const ENOENT = -2;
 const EEXIST = -17;

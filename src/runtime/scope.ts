@@ -5,8 +5,8 @@
 import { CortenError } from "../base/errors.ts";
 import { Fd, O_CLOEXEC, readTextIfPresent } from "../linux/file.ts";
 import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
-import { startSelf } from "../linux/native.ts";
 import { check, syscall } from "../linux/libc.ts";
+import { startSelf } from "../linux/native.ts";
 import { nr } from "../linux/syscalls.ts";
 import { weightOfShares } from "../plan/cgroup2-settings.ts";
 import type { Config, Resources } from "../spec/runtime.ts";

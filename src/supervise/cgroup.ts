@@ -4,11 +4,11 @@
 import { CortenError, isError } from "../base/errors.ts";
 import { AT_FDCWD, Fd, O_CLOEXEC, O_WRONLY } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
+import { sleep } from "../linux/sleep.ts";
 import { nr } from "../linux/syscalls.ts";
 import { freeze, thaw } from "./freezer.ts";
 import { allMembersOf, childrenOf, membersOf } from "./members.ts";
 import { openProcess, sendSignal, waitReadable } from "./process.ts";
-import { sleep } from "../linux/sleep.ts";
 
 const SIGKILL = 9;
 const EBUSY = -16;

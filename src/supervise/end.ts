@@ -2,10 +2,10 @@
 // launch has finished after it (exit written, cgroups and, with --rm, the folder removed).
 
 import { CortenError } from "../base/errors.ts";
+import { sleep } from "../linux/sleep.ts";
 import { containerFolder } from "./layout.ts";
 import { openProcess, sendSignal as send, waitReadable } from "./process.ts";
 import { type Container, isLocked } from "./state.ts";
-import { sleep } from "../linux/sleep.ts";
 
 /**
  * Sends a signal to a container's first process.

@@ -3,11 +3,11 @@
 
 import { Fd, O_CLOEXEC, O_NONBLOCK } from "../linux/file.ts";
 import { check, cString, syscall } from "../linux/libc.ts";
+import { sleep } from "../linux/sleep.ts";
 import { nr } from "../linux/syscalls.ts";
 import { containerFolder } from "./layout.ts";
 import { openProcess, waitReadable } from "./process.ts";
 import { type Container, isLocked } from "./state.ts";
-import { sleep } from "../linux/sleep.ts";
 
 const IN_MODIFY = 2;
 

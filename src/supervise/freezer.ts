@@ -3,8 +3,8 @@
 
 import { CortenError } from "../base/errors.ts";
 import { exists, writeFile } from "../linux/file.ts";
-import { readCgroupFile } from "./members.ts";
 import { sleep } from "../linux/sleep.ts";
+import { readCgroupFile } from "./members.ts";
 
 /** Where the freezer is, and how it is spoken to. */
 type Freezer = { readonly folder: string; readonly version: 1 | 2 };

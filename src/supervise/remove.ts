@@ -17,10 +17,10 @@ import {
 	lock as takeLock,
 	unlink,
 } from "../linux/file.ts";
+import { sleep } from "../linux/sleep.ts";
 import { containerFolder, containersFolder, idOfLink, nameLink, unfinishedPrefix } from "./layout.ts";
 import { readState } from "./state.ts";
 import { removeTree } from "./tree.ts";
-import { sleep } from "../linux/sleep.ts";
 
 /**
  * Takes the lock of a container's folder without waiting.

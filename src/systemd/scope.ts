@@ -2,10 +2,10 @@
 // @see org.freedesktop.systemd1(5), systemd.scope(5)
 
 import { CortenError, isError } from "../base/errors.ts";
+import { sleep } from "../linux/sleep.ts";
 import { type Bus, BusError, connectBus, type Target } from "./bus.ts";
 import { flag, type Property, text } from "./properties.ts";
 import type { Unit } from "./unit.ts";
-import { sleep } from "../linux/sleep.ts";
 
 const manager: Target = {
 	destination: "org.freedesktop.systemd1",

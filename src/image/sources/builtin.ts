@@ -15,5 +15,7 @@ export const builtinName = "docker.io/corten/hello:latest";
 export function builtinLayout(reference: string, program: string = process.execPath): string | undefined {
 	if (formatReference(parseReference(reference)) !== builtinName) return undefined;
 	const folder = program.slice(0, program.lastIndexOf("/"));
-	return [`${folder}/hello`, `${folder}/../share/corten/hello`, `${folder}/../../share/corten/hello`].find((path) => exists(`${path}/oci-layout`));
+	return [`${folder}/hello`, `${folder}/../share/corten/hello`, `${folder}/../../share/corten/hello`].find((path) =>
+		exists(`${path}/oci-layout`),
+	);
 }
