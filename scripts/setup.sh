@@ -9,7 +9,7 @@ parts=(
 	gcc:gcc /usr/include/stdio.h:libc6-dev git:git python3:python3 jq:jq strace:strace script:bsdutils busybox:busybox-static
 	skopeo:skopeo docker-registry:docker-registry mmdebstrap:mmdebstrap mkfs.erofs:erofs-utils umoci:umoci crun:crun runc:runc
 	podman:podman conmon:conmon buildah:buildah dockerd:docker.io /usr/bin/docker:docker-cli containerd:containerd
-	systemd-nspawn:systemd-container depmod:kmod qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
+	systemd-nspawn:systemd-container depmod:kmod qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs criu:criu
 )
 [ "${1:-}" = build ] && parts=(gcc:gcc /usr/include/stdio.h:libc6-dev)
 

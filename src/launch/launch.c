@@ -124,7 +124,7 @@ static int verify(const struct plan_header *p, uint64_t file_size)
 				return 0;
 		if (op->op == OP_OPENAT2 && (op->args[5] & ~NOT_IN_PROC) > 2 && (op->args[5] & ~NOT_IN_PROC) - 256 >= SLOT_COUNT)
 			return 0;
-		if (op->op == OP_CLONE3) {
+		if (op->op == OP_CLONE3 || op->op == OP_ADOPT) {
 			if (self.clone_index != p->op_count || op->args[2] <= i || op->args[2] >= p->op_count)
 				return 0;
 			self.clone_index = i;
@@ -188,6 +188,7 @@ static long run_op(const struct plan_op *op)
 	case OP_SETNS_ONCE: return setns_once_op(op);
 	case OP_PIDFD_OPEN: return pidfd_open_op(op);
 	case OP_CLONE3: return clone3_op(op);
+	case OP_ADOPT: return adopt_op(op);
 	case OP_FORK: return fork_op(op);
 	case OP_SETSID: return sys(setsid);
 	case OP_SETHOSTNAME: return sys(sethostname, text_at(a[0]), strlen(text_at(a[0])));

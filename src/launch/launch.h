@@ -66,6 +66,9 @@ long write_first_op(const struct plan_op *op);
 long inherit_op(const struct plan_op *op);
 long introduce_op(int fd);
 
+// adopt.c
+long adopt_op(const struct plan_op *op);
+
 // proc.c
 uint64_t start_time(uint64_t pid);
 

@@ -94,8 +94,9 @@ enum op {
 	OP_EXITFILE = 80, /* slot dir, str path */
 	OP_RMCGROUP = 81, /* slot dir, str path */
 	OP_RMTREE = 82, /* slot dir, str path */
+	OP_ADOPT = 83, /* u64 pid, u64 terminal, u64 parent */
 };
-#define OP_COUNT 83
+#define OP_COUNT 84
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -190,6 +191,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"st",
 	"st",
 	"st",
+	"uuu",
 };
 
 static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
@@ -276,6 +278,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"exitfile",
 	"rmcgroup",
 	"rmtree",
+	"adopt",
 };
 
 static const struct {

@@ -16,7 +16,7 @@ const AT_EMPTY_PATH = 0x1000;
 const EINVAL = -22;
 
 /** A memfd that holds `data` and refuses every change from now on. */
-function sealedMemory(name: string, data: Uint8Array, flags: number): Fd {
+export function sealedMemory(name: string, data: Uint8Array, flags: number): Fd {
 	let made = syscall(nr.memfd_create, cString(name), flags | MFD_ALLOW_SEALING);
 	if (made === EINVAL) made = syscall(nr.memfd_create, cString(name), (flags & ~MFD_EXEC) | MFD_ALLOW_SEALING); // before Linux 6.3
 	const fd = new Fd(check(made, `cannot create memory file "${name}"`));
@@ -26,7 +26,7 @@ function sealedMemory(name: string, data: Uint8Array, flags: number): Fd {
 }
 
 /** launch lies beside corten after `make build`, in ../libexec/corten after `make install`. */
-function readLaunch(): Uint8Array {
+export function readLaunch(): Uint8Array {
 	const folder = process.execPath.slice(0, process.execPath.lastIndexOf("/"));
 	for (const path of [`${folder}/launch`, `${folder}/../libexec/corten/launch`]) {
 		const opened = syscall(nr.openat, AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC, 0);

@@ -24,6 +24,7 @@ export type FileStat = {
 	readonly mode: number;
 	readonly uid: number;
 	readonly gid: number;
+	readonly inode: bigint;
 	/** Bytes. */
 	readonly size: number;
 	/** Of the device a char or block node stands for. */
@@ -40,6 +41,7 @@ function decode(view: DataView, what: string): FileStat {
 		mode: mode & 0o7777,
 		uid: view.getUint32(20, true),
 		gid: view.getUint32(24, true),
+		inode: view.getBigUint64(32, true),
 		size: Number(view.getBigUint64(40, true)),
 		major: view.getUint32(128, true),
 		minor: view.getUint32(132, true),

@@ -66,6 +66,7 @@ const x64 = {
 	capget: 125,
 	prctl: 157,
 	prlimit64: 302,
+	recvmsg: 47,
 } as const;
 
 function forThisMachine(): typeof x64 {

@@ -15,6 +15,8 @@ export type Watch = {
 	readonly terminal: boolean;
 	/** What is still to be done while the new process waits for its last word. */
 	readonly addNotify?: () => void;
+	/** The process runs already: nothing waits for a word. */
+	readonly adopted?: true;
 };
 
 /** First of all, so that whatever is opened belongs to the process that stays. */
@@ -65,7 +67,7 @@ export function addGo(steps: Steps, watched: Watch, addStarted?: () => void): vo
 		add(steps, "release", {}, "leave the new process at its gate");
 		return;
 	}
-	add(steps, "go", {}, "start the new process");
+	if (watched.adopted !== true) add(steps, "go", {}, "start the new process");
 	addStarted?.();
 	if (watch === "leave") return;
 	const served = terminal && frame.detachMessage === undefined && frame.output === "inherit";

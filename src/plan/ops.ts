@@ -189,6 +189,8 @@ export const opTable = {
 	rmcgroup: { dir: "slot", path: "str" },
 	/** Removes a tree without following links or crossing into what it does not own; absent: nothing to do. */
 	rmtree: { dir: "slot", path: "str" },
+	/** In place of clone3: the new process is there already, a child of this one. terminal: descriptor of its terminal's master, or cwd. parent: the next op. */
+	adopt: { pid: "u64", terminal: "u64", parent: "u64" },
 } as const satisfies Record<string, Record<string, ArgKind>>;
 
 /** One of {@link opTable}. */

@@ -108,7 +108,8 @@ function launch(context: RuntimeContext, request: LaunchRequest, scopes: typeof 
 	}
 }
 
-function readConfigFile(bundle: string): Uint8Array {
+/** The text of a bundle's config.json. @throws `invalid-argument` */
+export function readConfigFile(bundle: string): Uint8Array {
 	try {
 		return readFile(`${bundle}/config.json`, 16 << 20);
 	} catch (error) {
@@ -116,14 +117,16 @@ function readConfigFile(bundle: string): Uint8Array {
 	}
 }
 
-function describe(
+/** The record of a new container. */
+export function describe(
 	config: Config,
 	known: Pick<RuntimeRecord, "id" | "bundle" | "rootfs" | "cgroups" | "scope" | "rdtGroups">,
 ): RuntimeRecord {
 	return { ociVersion: runtimeSpecVersion, ...known, created: new Date().toISOString(), annotations: config.annotations ?? {} };
 }
 
-function frameOf(folder: string, bundle: string, record: RuntimeRecord, request: LaunchRequest): Frame {
+/** What surrounds the container. */
+export function frameOf(folder: string, bundle: string, record: RuntimeRecord, request: LaunchRequest): Frame {
 	const { consoleSocket, pidFile, pidfdSocket } = request;
 	return {
 		folder,

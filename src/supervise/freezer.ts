@@ -16,6 +16,11 @@ function freezerOf(cgroups: readonly string[]): Freezer | undefined {
 	return undefined;
 }
 
+/** The folder of the freezer, for others that stop a container; undefined: it has none. */
+export function freezerFolder(cgroups: readonly string[]): string | undefined {
+	return freezerOf(cgroups)?.folder;
+}
+
 /** Whether a container is frozen. @param cgroups its folders; those without a freezer say nothing */
 export function isFrozen(cgroups: readonly string[]): boolean {
 	const freezer = freezerOf(cgroups);

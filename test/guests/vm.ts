@@ -42,7 +42,7 @@ export async function runInVm(script: string, files: Readonly<Record<string, str
 	try {
 		const share = `${folder}/share`;
 		mkdirSync(`${share}/build`, { recursive: true });
-		for (const name of ["corten", "launch", "init"]) copyFileSync(`${top}/build/${name}`, `${share}/build/${name}`);
+		for (const name of ["corten", "corten-bun", "launch", "init"]) copyFileSync(`${top}/build/${name}`, `${share}/build/${name}`);
 		must(["ln", "-s", "corten", `${share}/build/corten-runtime`]);
 		writeFileSync(`${share}/init`, init);
 		chmodSync(`${share}/init`, 0o755);

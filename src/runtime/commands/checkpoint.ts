@@ -1,46 +1,36 @@
-// `checkpoint`: what CRIU would do. The options are runc's, so that a caller is told of the command and not of an option.
+// `checkpoint`: criu saves the processes of a container into files. @see runc-checkpoint(8), criu(8)
 
 import { CortenError } from "../../base/errors.ts";
-import type { OptionTable } from "../../base/options.ts";
-import { defineRuntimeCommand } from "../command.ts";
-import { findRuntimeContainer } from "../state.ts";
-
-/** What checkpoint and restore have in common. */
-export const imageOptions = {
-	"image-path": { kind: "value", metavar: "DIR", help: "folder of the image" },
-	"work-path": { kind: "value", metavar: "DIR", help: "folder of criu's logs" },
-	"tcp-established": { kind: "flag", help: "allow open TCP connections" },
-	"ext-unix-sk": { kind: "flag", help: "allow outer unix sockets" },
-	"shell-job": { kind: "flag", help: "allow the caller's terminal" },
-	"file-locks": { kind: "flag", help: "allow file locks" },
-	"manage-cgroups-mode": { kind: "value", metavar: "MODE", help: "soft, full, strict or ignore" },
-	"empty-ns": { kind: "list", metavar: "NAMESPACE", help: "make this namespace, and nothing in it" },
-	"auto-dedup": { kind: "flag", help: "leave out what an earlier image has" },
-	"lsm-profile": { kind: "value", metavar: "PROFILE", help: "the security module's profile" },
-	"lsm-mount-context": { kind: "value", metavar: "CONTEXT", help: "the security module's label of mounts" },
-} as const satisfies OptionTable;
-
-/** The error of both. */
-export function noCheckpoints(what: string): CortenError {
-	return new CortenError("unsupported", `cannot ${what}: corten-runtime has no checkpoints yet`);
-}
+import type { Parsed } from "../../base/options.ts";
+import { defineRuntimeCommand, type RuntimeContext } from "../command.ts";
+import { dumpContainer } from "../criu/dump.ts";
+import { dumpOptions } from "../criu/options.ts";
+import { lockContainerFolder } from "../folder.ts";
+import { findRuntimeContainer, folderOf } from "../state.ts";
+import { command as deletion } from "./delete.ts";
 
 export const command = defineRuntimeCommand({
-	summary: "save the processes of a container (not yet)",
+	summary: "save the processes of a container",
 	usage: "[OPTIONS] CONTAINER",
-	options: {
-		...imageOptions,
-		"leave-running": { kind: "flag", help: "let it run on" },
-		"parent-path": { kind: "value", metavar: "DIR", help: "an earlier image" },
-		"lazy-pages": { kind: "flag", help: "hand pages over when they are asked for" },
-		"page-server": { kind: "value", metavar: "ADDRESS:PORT", help: "who takes the pages" },
-		"status-fd": { kind: "value", metavar: "NUMBER", help: "descriptor that is told when the pages are ready" },
-		"pre-dump": { kind: "flag", help: "memory alone, and let it run on" },
-	},
+	options: dumpOptions,
 	operands: { min: 1, max: 1 },
-	description: ["Is refused: corten-runtime has no checkpoints yet."],
-	run: (context, _options, [id = ""]) => {
-		findRuntimeContainer(context.root, id);
-		throw noCheckpoints(`checkpoint container "${id}"`);
+	description: [
+		"Saves the processes of a container into a folder, by the program criu, from which restore continues them. The container is removed then, as by delete, unless it is to run on. What the root filesystem and bind mounts hold is not saved, nor what is in a network namespace.",
+		"Where criu is not installed or cannot work, and for a container with mounts whose ids are mapped, it is refused as unsupported.",
+	],
+	run: async (context, options, [id = ""]) => {
+		findRuntimeContainer(context.root, id); // a wrong id is refused before anything waits
+		await dumpLocked(context, id, options);
+		if (options["leave-running"] || options["pre-dump"]) return 0;
+		return deletion.run(context, { force: true }, [id]);
 	},
 });
+
+async function dumpLocked(context: RuntimeContext, id: string, options: Parsed<typeof dumpOptions>): Promise<void> {
+	using _lock = lockContainerFolder(folderOf(context.root, id));
+	const container = findRuntimeContainer(context.root, id);
+	if (container.status !== "running" && container.status !== "paused") {
+		throw new CortenError("wrong-state", `cannot checkpoint container "${id}" that is ${container.status}: container not running`);
+	}
+	await dumpContainer(context, container, options);
+}

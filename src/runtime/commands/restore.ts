@@ -1,26 +1,17 @@
-// `restore`: what CRIU would do with the image of a checkpoint.
+// `restore`: criu continues the processes that checkpoint saved. @see runc-restore(8), criu(8)
 
 import { defineRuntimeCommand } from "../command.ts";
-import { checkId } from "../state.ts";
-import { imageOptions, noCheckpoints } from "./checkpoint.ts";
+import { restoreOptions } from "../criu/options.ts";
+import { restoreContainer } from "../criu/restore.ts";
 
 export const command = defineRuntimeCommand({
-	summary: "continue the processes of a saved container (not yet)",
+	summary: "continue the processes of a saved container",
 	usage: "[OPTIONS] CONTAINER",
-	options: {
-		...imageOptions,
-		bundle: { kind: "value", short: "b", metavar: "DIR", help: "the bundle's folder (default .)" },
-		"console-socket": { kind: "value", metavar: "PATH", help: "who takes the terminal" },
-		detach: { kind: "flag", short: "d", help: "do not wait for the container's end" },
-		"pid-file": { kind: "value", metavar: "FILE", help: "write the process id to this file" },
-		"no-subreaper": { kind: "flag", help: "accepted; nothing is reaped that is not ours" },
-		"no-pivot": { kind: "flag", help: "move the root instead of pivoting" },
-		"lazy-pages": { kind: "flag", help: "load pages when they are asked for" },
-	},
+	options: restoreOptions,
 	operands: { min: 1, max: 1 },
-	description: ["Is refused: corten-runtime has no checkpoints yet."],
-	run: (_context, _options, [id = ""]) => {
-		checkId(id);
-		throw noCheckpoints(`restore container "${id}"`);
-	},
+	description: [
+		"Makes a container of a bundle and continues in it, by the program criu, the processes that checkpoint saved. The image decides what runs and with which rights: restore only what you trust. The prestart and createRuntime hooks run.",
+		"Where criu is not installed or cannot work, and with --systemd-cgroup, it is refused as unsupported.",
+	],
+	run: (context, options, [id = ""]) => restoreContainer(context, id, options),
 });
