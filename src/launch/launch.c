@@ -34,7 +34,7 @@ long fill(uint64_t slot, long fd)
 void exit_with(int status)
 {
 	for (;;)
-		sys(exit_group, status);
+		sys(exit_group, status), __builtin_trap(); // a filter may deny even this
 }
 
 // What a failed step means for the caller: docker's statuses.
