@@ -19,7 +19,15 @@ afterAll(() => home[Symbol.asyncDispose]());
 
 const detached = (name: string, script: string, ...options: readonly string[]) =>
 	home.must("run", "-d", "--name", name, ...options, "busybox", "sh", "-c", script);
-const forever = "trap 'exit 9' TERM; while :; do sleep 0.05; done";
+const rest = "echo ready; while :; do sleep 0.05; done";
+const forever = `trap 'exit 9' TERM; ${rest}`;
+
+/** `detached`, returning when the script has set its traps: the first process of a PID namespace does not die of a signal without one. */
+async function ready(name: string, script: string, ...options: readonly string[]): Promise<string> {
+	const id = await detached(name, script, ...options);
+	await until(`"ready" of ${name}`, async () => (await home.must("logs", name)).includes("ready"));
+	return id;
+}
 
 /** Asks again until the answer is right: for what another process does in its own time. */
 async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
@@ -29,7 +37,7 @@ async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
 const state = async (name: string) => (await home.must("ps", "-a", "--filter", `name=${name}`, "--format", "{{.State}}")).trim();
 
 test("run -d prints the id, ps shows the container, stop ends it within its own trap", async () => {
-	const id = await detached("one", forever);
+	const id = await ready("one", forever);
 	expect(id).toMatch(/^[0-9a-f]{64}$/);
 	const table = await home.must("ps");
 	expect(table).toContain(id.slice(0, 12));
@@ -85,7 +93,7 @@ test("logs carries 10,000 lines without losing one", async () => {
 });
 
 test("kill sends any signal; without one SIGKILL, and the status is 137", async () => {
-	await detached("victim", "trap 'echo got usr1' USR1; while :; do sleep 0.05; done");
+	await ready("victim", `trap 'echo got usr1' USR1; ${rest}`);
 	await home.must("kill", "-s", "USR1", "victim");
 	await until("the trap", async () => (await home.must("logs", "victim")).includes("got usr1"));
 	await home.must("kill", "victim");
@@ -94,7 +102,7 @@ test("kill sends any signal; without one SIGKILL, and the status is 137", async 
 });
 
 test("stop kills what does not listen, after its patience", async () => {
-	await detached("deaf", "trap '' TERM; while :; do sleep 0.05; done");
+	await ready("deaf", `trap '' TERM; ${rest}`);
 	const began = Date.now();
 	await home.must("stop", "-t", "1", "deaf");
 	expect(Date.now() - began).toBeGreaterThanOrEqual(950);
