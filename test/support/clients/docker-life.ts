@@ -171,7 +171,10 @@ export const dockerLife: readonly LifeCase[] = [
 	{
 		name: "a memory limit is enforced, and the kill is reported",
 		observe: async (docker) => {
-			const name = await docker.detached("oom", ["-m", "24m", "--memory-swap", "24m"], "tail /dev/zero");
+			// Not before the start is over: containerd hears of a kill only once it listens, and that comes last.
+			const script = "until [ -e /go ]; do sleep 0.05; done; tail /dev/zero";
+			const name = await docker.detached("oom", ["-m", "24m", "--memory-swap", "24m"], script);
+			await docker.must("exec", name, "touch", "/go");
 			const wait = await docker.must("wait", name);
 			const seen = await until("the report of the kill", async () => {
 				const text = await docker.inspect(name, state);
