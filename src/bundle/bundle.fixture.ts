@@ -13,6 +13,8 @@ export const plainRequest: RunRequest = {
 	init: false,
 	pull: "missing",
 	quiet: false,
+	sdnotify: undefined,
+	replace: false,
 	platform: undefined,
 	rootfs: undefined,
 	cidFile: undefined,

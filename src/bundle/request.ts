@@ -38,6 +38,11 @@ export type DeviceRule = NonNullable<Resources["devices"]>[number];
 /** One line that /etc/hosts gets. */
 export type ExtraHost = { readonly name: string; readonly address: string };
 
+/** podman's words: conmon is launch, at the payload's start; container the payload itself. */
+export const sdNotifyModes = ["conmon", "container", "healthy", "ignore"] as const;
+/** One of {@link sdNotifyModes}. */
+export type SdNotify = (typeof sdNotifyModes)[number];
+
 /** The whole of a run. Absent values are undefined or empty: nothing has been decided here that the image may still decide. */
 export type RunRequest = {
 	readonly name: string | undefined;
@@ -48,6 +53,10 @@ export type RunRequest = {
 	readonly init: boolean;
 	readonly pull: "always" | "missing" | "never";
 	readonly quiet: boolean;
+	/** Who tells the unit's manager that the container is ready; undefined: the usual one, conmon. */
+	readonly sdnotify: SdNotify | undefined;
+	/** A container that has the name goes first. */
+	readonly replace: boolean;
 	readonly platform: Platform | undefined;
 	/** A folder of the host that is the root instead of an image. Absolute. */
 	readonly rootfs: string | undefined;

@@ -10,7 +10,8 @@ import { checkWorkdir } from "../bundle/path.ts";
 import { readUserFiles } from "../bundle/user-files.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
 import { readFile, readText } from "../linux/file.ts";
-import { readHostFacts } from "../linux/host.ts";
+import { readHostFacts, readOwnCgroups } from "../linux/host.ts";
+import { joinedFolders } from "../plan/cgroup-paths.ts";
 import { compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import { hostNeeds } from "../plan/host-needs.ts";
@@ -64,7 +65,7 @@ export const command = defineCommand({
 			shared: config.linux,
 			id: container.record.id,
 			namespaces: config.linux.namespaces.map(({ type }) => type),
-			cgroups: container.record.cgroups,
+			cgroups: container.record.unit === null ? container.record.cgroups : joinedFolders(host.cgroup, readOwnCgroups(target.pid)),
 			frame: {
 				output: options.detach ? "log" : "inherit",
 				input: options.interactive && !options.detach ? "inherit" : "null",

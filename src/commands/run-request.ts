@@ -9,7 +9,7 @@ import { type CallerEnv, parseEnv, parseEnvFile, parseLabel, parseLabelFile } fr
 import { parseLimits, parseUlimit } from "../bundle/limits.ts";
 import { parseMount } from "../bundle/mount-option.ts";
 import { absolutePath } from "../bundle/path.ts";
-import type { RunRequest } from "../bundle/request.ts";
+import { type RunRequest, sdNotifyModes } from "../bundle/request.ts";
 import { parseBytes, parseInteger } from "../bundle/size.ts";
 import { parseSysctl } from "../bundle/sysctl.ts";
 import { parseTmpfs } from "../bundle/tmpfs.ts";
@@ -62,6 +62,12 @@ function parsePull(text: string | undefined): RunRequest["pull"] {
 	throw new CortenError("invalid-argument", `cannot pull "${text}": it is always, missing or never`, { at: "--pull" });
 }
 
+function parseSdNotify(text: string | undefined): RunRequest["sdnotify"] {
+	const mode = sdNotifyModes.find((word) => word === text);
+	if (text === undefined || mode !== undefined) return mode;
+	throw new CortenError("invalid-argument", `cannot notify "${text}": it is one of ${sdNotifyModes.join(", ")}`, { at: "--sdnotify" });
+}
+
 function parseCgroupParent(text: string | undefined): string | undefined {
 	if (text === undefined || text === "") return undefined;
 	if (/(?:^|\/)\.\.?(?:\/|$)|[\0\n]/.test(text)) {
@@ -102,6 +108,8 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 		init: parsed.init,
 		pull: parsePull(parsed.pull),
 		quiet: parsed.quiet,
+		sdnotify: parseSdNotify(parsed.sdnotify),
+		replace: parsed.replace,
 		platform: located("--platform", () => (parsed.platform === undefined ? undefined : parsePlatform(parsed.platform))),
 		rootfs: pathOf(parsed.rootfs, "--rootfs", surroundings),
 		cidFile: pathOf(parsed.cidfile, "--cidfile", surroundings),

@@ -8,7 +8,7 @@ import type { RunRequest } from "../bundle/request.ts";
 import { findImage, holdStore, readRecord } from "../image/store.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
 import { makeFolder, O_CREAT, O_EXCL, unlink, writeFile } from "../linux/file.ts";
-import { type HostFacts, readHostFacts } from "../linux/host.ts";
+import { type HostFacts, readHostFacts, readOwnCgroups } from "../linux/host.ts";
 import { idOfFolder, resolveCgroups } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
@@ -18,8 +18,10 @@ import { type CreatedContainer, createContainer, discardContainer } from "../sup
 import { containerFolder } from "../supervise/layout.ts";
 import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
+import { findService, type Service } from "../systemd/service.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { type Laps, startLaps } from "./laps.ts";
+import type { InUnit } from "./run-in-unit.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
 import { callerTerminalSize, checkTerminal } from "./terminal.ts";
@@ -43,6 +45,7 @@ export const command = defineCommand({
 	run: async (context, options, operands) => {
 		const laps = startLaps(context);
 		const request = decodeRunRequest(options);
+		const service = findService(process.env, process.pid, readOwnCgroups, options.sdnotify !== undefined);
 		checkTerminal(request);
 		const reference = request.rootfs === undefined ? operands[0] : undefined;
 		const words = request.rootfs === undefined ? operands.slice(1) : operands;
@@ -51,13 +54,15 @@ export const command = defineCommand({
 		}
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 		laps.lap("image");
-		return start(context, { request, host: readHostFacts(), reference, image: held?.image, words }, laps);
+		return start(context, { request, service, host: readHostFacts(), reference, image: held?.image, words }, laps);
 	},
 });
 
 /** What a start is made from. */
 export type StartInput = {
 	readonly request: RunRequest;
+	/** The unit that corten is started as. */
+	readonly service: Service | undefined;
 	readonly host: HostFacts;
 	/** As the person wrote it; undefined with --rootfs. */
 	readonly reference: string | undefined;
@@ -107,23 +112,32 @@ async function findHeld(context: Context, find: () => Promise<ImageRecord | unde
 
 /** Makes the container and becomes launch. @throws what the stages throw; nothing is left behind then */
 export async function start(context: Context, input: StartInput, laps: Laps): Promise<never> {
-	const { request, host, image } = input;
+	const { host, image, service } = input;
 	const id = newId();
+	const unit = service === undefined ? undefined : (await import("./run-in-unit.ts")).enterUnit(service, input.request, id, host);
+	const request = unit?.request ?? input.request;
+	if (request.replace || service !== undefined) {
+		const { reclaimName, reclaimUnit } = await import("../supervise/reclaim.ts");
+		if (unit !== undefined) reclaimUnit(context.root, unit.place);
+		if (request.name !== undefined) reclaimName(context.root, request.name, request.replace);
+	}
 	const folder = containerFolder(context.root, id);
 	const bundle = createBundle({ id, image, rootfsPath: request.rootfs, operands: input.words, options: request, folder, host });
 	laps.lap("bundle");
 	using cidFile = request.cidFile === undefined ? undefined : new CidFile(request.cidFile);
-	const created = createContainer(context.root, context.runroot, describeContainer(input, bundle, id, folder));
+	const created = createContainer(context.root, context.runroot, describeContainer({ ...input, request }, unit, bundle, id, folder));
 	try {
 		fillFolder(folder, bundle);
+		if (unit !== undefined) (await import("../supervise/reclaim.ts")).claimUnit(context.root, unit.place, id);
 		cidFile?.write(id);
 		laps.lap("folder");
-		const frame = frameOf(context, request, created, bundle, callerTerminalSize(request.tty));
+		const frame = { ...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)), ...unit?.frame };
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
 		const bytes = encodePlan(plan, {
 			lockFd: created.lockFd.number,
 			json: context.logFormat === "json",
 			times: context.logLevel === "debug",
+			endAsPayload: service !== undefined,
 		});
 		laps.lap("plan");
 		laps.end();
@@ -158,7 +172,13 @@ function fillFolder(folder: string, bundle: Bundle): void {
 }
 
 /** container.json: what later commands must know. */
-function describeContainer({ request, host, reference, image }: StartInput, bundle: Bundle, id: string, folder: string): ContainerRecord {
+function describeContainer(
+	{ request, host, reference, image }: Omit<StartInput, "service" | "words">,
+	unit: InUnit | undefined,
+	bundle: Bundle,
+	id: string,
+	folder: string,
+): ContainerRecord {
 	const [path = "", ...args] = bundle.config.process.args;
 	return {
 		id,
@@ -177,9 +197,12 @@ function describeContainer({ request, host, reference, image }: StartInput, bund
 		detached: request.detach,
 		stopSignal: bundle.stopSignal,
 		stopTimeoutSeconds: bundle.stopTimeoutSeconds,
-		cgroups: resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }).map((cgroup) => cgroup.path),
+		cgroups: (unit?.frame.cgroups ?? resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" })).map(
+			(cgroup) => cgroup.path,
+		),
 		network: request.network,
 		mounts: bundle.mounts,
+		unit: unit?.place ?? null,
 	};
 }
 

@@ -5,7 +5,7 @@
 #include "launch.h"
 
 // A unix socket, and the address that `path` is.
-static long make_socket(int type, const char *path, struct sockaddr_un_ *address)
+long make_socket(int type, const char *path, struct sockaddr_un_ *address)
 {
 	struct text t = { address->path, address->path + sizeof address->path };
 	if (strlen(path) >= sizeof address->path)

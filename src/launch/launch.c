@@ -59,7 +59,7 @@ void fail(uint32_t index, long error)
 	if (self.in_child) {
 		struct message m = { SAY_ERROR, index, (uint32_t)error };
 		sys(write, self.channel, &m, sizeof m);
-		exit_with(125);
+		exit_with(self.handed_over ? status_for(index, error) : 125); // who is the caller's child speaks for itself
 	}
 	report(index, error);
 	if (self.failed)
@@ -234,6 +234,8 @@ static long run_op(const struct plan_op *op)
 	case OP_UNLOCK: return unlock_op();
 	case OP_SENDFD: return sendfd_op(op);
 	case OP_NOTIFY: return notify_op(op);
+	case OP_CONNECT: return connect_op(op);
+	case OP_SEND: return send_op(op);
 	case OP_HOOK: return hook_op(op);
 	case OP_SUPERVISE: return supervise(op);
 	case OP_EXITFILE: return write_exit_file(slot_fd(a[0]), text_at(a[1]));
@@ -336,6 +338,7 @@ __attribute__((used)) void launch_main(long *stack)
 	execute();
 	print_times();
 	tell_detached(self.status);
+	end_as_payload();
 	exit_with(self.status);
 }
 

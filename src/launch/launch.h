@@ -15,7 +15,7 @@ struct plan_op {
 	uint32_t what, at, reserved;
 	uint64_t args[6];
 };
-enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4 };
+enum { PLAN_JSON_LOG = 1, PLAN_TIMES = 2, PLAN_LOG_TEXT = 4, PLAN_END_AS_PAYLOAD = 8 };
 #define NO_FD 0xffffffffu
 #define NOT_IN_PROC 0x10000ull // a bit of openat2's create
 #define SECCOMP_NEW_LISTENER (1 << 3)
@@ -44,6 +44,7 @@ struct state {
 	int status;       // what this program exits with
 	int end_code, end_signal;
 	int ended;
+	int handed_over;  // the new process is the caller's child: this one does not wait for it
 };
 extern struct state self;
 
@@ -78,7 +79,15 @@ long gate_op(const struct plan_op *op);
 long release_op(void);
 long unlock_op(void);
 long sendfd_op(const struct plan_op *op);
+long make_socket(int type, const char *path, struct sockaddr_un_ *address);
 long send_descriptor(const char *path, int fd, struct iovec *parts, size_t count);
+
+// sdnotify.c
+long connect_op(const struct plan_op *op);
+long send_op(const struct plan_op *op);
+
+// bpf.c
+long bpf_op(const struct plan_op *op);
 
 // notify.c
 long say_listener(long listener);
@@ -139,7 +148,6 @@ long chdir_op(const struct plan_op *op);
 long capset_op(const struct plan_op *op);
 long capbset_op(uint64_t keep);
 long seccomp_op(const struct plan_op *op);
-long bpf_op(const struct plan_op *op);
 long ifup_op(const char *name);
 long execve_op(const struct plan_op *op);
 
@@ -155,6 +163,7 @@ long fchown_op(uint64_t uid, int everything);
 long supervise(const struct plan_op *op);
 long write_exit_file(int dir, const char *path);
 void reap_child(void);
+void end_as_payload(void);
 
 // remove.c
 long remove_cgroup(int dir, const char *path);

@@ -63,7 +63,7 @@ enum op {
 	OP_CAPBSET = 49, /* u64 keep */
 	OP_CAPSET = 50, /* u64 effective, u64 permitted, u64 inheritable, u64 ambient */
 	OP_SECCOMP = 51, /* blob filter, u64 flags */
-	OP_BPF = 52, /* slot cgroup, blob instructions */
+	OP_BPF = 52, /* slot cgroup, blob instructions, u64 replace */
 	OP_CHDIR = 53, /* str path, u64 create */
 	OP_CLOSE_RANGE = 54, /* u64 first */
 	OP_SYNC = 55, /* u64 tied */
@@ -94,9 +94,11 @@ enum op {
 	OP_EXITFILE = 80, /* slot dir, str path */
 	OP_RMCGROUP = 81, /* slot dir, str path */
 	OP_RMTREE = 82, /* slot dir, str path */
-	OP_ADOPT = 83, /* u64 pid, u64 terminal, u64 parent */
+	OP_CONNECT = 83, /* out out, str path */
+	OP_SEND = 84, /* slot slot, strv message, u64 barrier */
+	OP_ADOPT = 85, /* u64 pid, u64 terminal, u64 parent */
 };
-#define OP_COUNT 84
+#define OP_COUNT 86
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -160,7 +162,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"u",
 	"uuuu",
 	"bu",
-	"sb",
+	"sbu",
 	"tu",
 	"u",
 	"u",
@@ -191,6 +193,8 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"st",
 	"st",
 	"st",
+	"ot",
+	"svu",
 	"uuu",
 };
 
@@ -278,6 +282,8 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"exitfile",
 	"rmcgroup",
 	"rmtree",
+	"connect",
+	"send",
 	"adopt",
 };
 

@@ -18,6 +18,8 @@ long clone3_op(const struct plan_op *op)
 	if (self.passing)
 		return clone3_sibling(op);
 	struct clone_args args = { .flags = op->args[0] | CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uint64_t)&self.child_pidfd };
+	if (args.flags & CLONE_PARENT)
+		args.exit_signal = 0, self.handed_over = 1; // the caller's child, which gets this process's own signal
 	if (op->args[1] != AT_FDCWD_SLOT) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)slot_fd(op->args[1]);
@@ -284,35 +286,13 @@ long seccomp_op(const struct plan_op *op)
 	return result > 0 ? -ESRCH : result; // a thread that could not be synchronised; there is none
 }
 
-long bpf_op(const struct plan_op *op)
-{
-	static const char license[] = "Apache-2.0";
-	union { struct { uint32_t type, count; uint64_t instructions, license; uint8_t rest[96]; } load; struct { uint32_t target, program, type, flags; } attach; } attribute;
-	memset(&attribute, 0, sizeof attribute);
-	attribute.load.type = 15; // BPF_PROG_TYPE_CGROUP_DEVICE
-	attribute.load.count = (uint32_t)((op->args[1] >> 32) / 8);
-	attribute.load.instructions = (uint64_t)text_at(op->args[1]);
-	attribute.load.license = (uint64_t)license;
-	long program = sys(bpf, 5 /* BPF_PROG_LOAD */, &attribute, sizeof attribute);
-	if (program < 0)
-		return program;
-	memset(&attribute, 0, sizeof attribute);
-	attribute.attach.target = (uint32_t)slot_fd(op->args[0]);
-	attribute.attach.program = (uint32_t)program;
-	attribute.attach.type = 6;  // BPF_CGROUP_DEVICE
-	attribute.attach.flags = 2; // BPF_F_ALLOW_MULTI
-	long result = sys(bpf, 8 /* BPF_PROG_ATTACH */, &attribute, sizeof attribute);
-	sys(close, program);
-	return result;
-}
-
 long ifup_op(const char *name)
 {
 	struct { char name[16]; int16_t flags; char rest[22]; } request;
 	memset(&request, 0, sizeof request);
 	for (int i = 0; i < 15 && name[i]; i++)
 		request.name[i] = name[i];
-	long fd = sys(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long fd = sys(socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); // takes these ioctls too, and a unit may forbid AF_INET
 	if (fd < 0)
 		return fd;
 	long result = sys(ioctl, fd, SIOCGIFFLAGS, &request);
@@ -364,6 +344,17 @@ long access_op(const struct plan_op *op)
 	return denied;
 }
 
+// The manager of the unit asked for the end while this was blocked: as the first process of a PID namespace the payload, which has no
+// handler yet, would never hear of it, and the manager wait in vain.
+static void obey_pending(void)
+{
+	uint64_t pending = 0;
+	sys(rt_sigpending, &pending, 8);
+	for (int signal = 1; signal <= SIGTERM; signal++)
+		if (pending >> (signal - 1) & 1 && (signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM))
+			exit_with(128 + signal);
+}
+
 long execve_op(const struct plan_op *op)
 {
 	static const char *argv[16384], *envp[16384];
@@ -372,6 +363,8 @@ long execve_op(const struct plan_op *op)
 		result = point(envp, 16384, op->args[2]);
 	if (result < 0)
 		return result;
+	if (self.handed_over)
+		obey_pending();
 	standard_signals();
 	const char *candidate = text_at(op->args[0]);
 	for (uint64_t count = op->args[0] >> 32; count; count--, candidate += strlen(candidate) + 1) {

@@ -147,9 +147,15 @@ void reap_child(void)
 	struct siginfo_ info = { 0 };
 	if (self.ended || self.child_pidfd < 0)
 		return;
-	while (sys(waitid, P_PIDFD, self.child_pidfd, &info, WEXITED, 0) == -EINTR)
+	long result;
+	while ((result = sys(waitid, P_PIDFD, self.child_pidfd, &info, WEXITED, 0)) == -EINTR)
 		;
 	self.ended = 1;
+	if (result < 0) { // handed over: its end is the caller's business, but is awaited all the same
+		while (sys(poll, (&(struct pollfd){ self.child_pidfd, POLLIN, 0 }), 1, -1) < 0)
+			;
+		return;
+	}
 	if (info.code == CLD_EXITED)
 		self.end_code = info.status;
 	else
@@ -245,6 +251,17 @@ long supervise(const struct plan_op *op)
 	sys(close, signals);
 	self.status = self.end_code;
 	return 0;
+}
+
+// In a unit: a payload that a signal ended is shown as what it was.
+void end_as_payload(void)
+{
+	uint64_t limit[2] = { 0, 0 };
+	if (!(self.plan->flags & PLAN_END_AS_PAYLOAD) || self.failed || self.end_signal == 0)
+		return;
+	sys(prlimit64, 0, 4 /* RLIMIT_CORE */, limit, 0);
+	standard_signals();
+	sys(kill, sys(getpid), self.end_signal);
 }
 
 long write_exit_file(int dir, const char *path)

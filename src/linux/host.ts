@@ -4,6 +4,7 @@
 import { CortenError } from "../base/errors.ts";
 import { AT_FDCWD, readLink, readText, readTextIfPresent } from "./file.ts";
 import { check, cString, syscall } from "./libc.ts";
+import { engine } from "./native.ts";
 import { type Resctrl, readResctrl } from "./resctrl.ts";
 import { readSecurityModules, type SecurityModules } from "./security-modules.ts";
 import { nr } from "./syscalls.ts";
@@ -134,9 +135,16 @@ function countCpus(list: string): number {
 	return Number(list.slice(after + 1)) + 1;
 }
 
-/** The limit of the parent process: Bun raises this one's own soft limit before the first line runs. */
+/**
+ * The caller's limit, which is this process's own but under Bun, which raises it before the first line runs. QuickJS leaves it, and writes
+ * it down when it becomes Bun; else the parent's stands for it.
+ */
 function readOpenFiles(): { readonly soft: bigint; readonly hard: bigint } {
+	const written = /^(\d+):(\d+)$/.exec(process.env.CORTEN_OPEN_FILES ?? "");
+	if (written !== null) return { soft: BigInt(written[1] ?? 0), hard: BigInt(written[2] ?? 0) };
 	const limit = new BigUint64Array(2);
+	if (engine.startsWith("quickjs") && syscall(nr.prlimit64, 0, RLIMIT_NOFILE, 0, limit) >= 0)
+		return { soft: limit[0] ?? 0n, hard: limit[1] ?? 0n };
 	const parent = syscall(nr.getppid);
 	// The parent may belong to somebody else (sudo), or be outside this pid namespace (0 would be this process).
 	const read = parent > 0 ? syscall(nr.prlimit64, parent, RLIMIT_NOFILE, 0, limit) : -1;

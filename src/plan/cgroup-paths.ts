@@ -122,6 +122,38 @@ function above(path: string): string {
 	return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
+/**
+ * The cgroups of a container that is in its caller's unit: none of its own, the caller's is the container's. Of v1's hierarchies the one
+ * of the device rules is left, where the caller's cgroup may be one that it shares with half the machine.
+ * @param own the caller's cgroups by controller
+ */
+export function unitCgroups(
+	cgroup: HostFacts["cgroup"],
+	own: OwnCgroups,
+	id: string,
+): { readonly cgroups: readonly CgroupFolder[]; readonly unitCgroup?: string } {
+	if (cgroup.version === 2) {
+		const path = belowRoot(own[""] ?? "/", cgroup.root);
+		return { cgroups: [], unitCgroup: path === "/" ? cgroup.mountPoint : cgroup.mountPoint + path };
+	}
+	const cgroups = cgroup.hierarchies
+		.filter(({ controllers }) => controllers.includes("devices"))
+		.map(({ mountPoint, controllers, root }) => {
+			const path = belowRoot(own.devices ?? "/", root);
+			return folderAt(mountPoint, `${path === "/" ? "" : path}/corten-${id}`, controllers);
+		});
+	return { cgroups };
+}
+
+/** Where a process that joins a container in a unit belongs: in the payload's cgroups, by which the manager tells whose it is. */
+export function joinedFolders(cgroup: HostFacts["cgroup"], payload: OwnCgroups): readonly string[] {
+	if (cgroup.version === 2) return [cgroup.mountPoint + belowRoot(payload[""] ?? "/", cgroup.root)];
+	const joined = cgroup.hierarchies.map(
+		({ mountPoint, controllers, root }) => mountPoint + belowRoot(payload[controllers[0] ?? ""] ?? "/", root),
+	);
+	return cgroup.unified === undefined ? joined : [...joined, cgroup.unified + (payload[""] ?? "/")];
+}
+
 /** The cgroups of a plan: those the command has chosen, or what its config.json alone says. */
 export function cgroupsOf(
 	linux: Linux,

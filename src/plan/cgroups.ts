@@ -71,6 +71,11 @@ export function addCgroupDevices(steps: Steps, linux: Linux, host: HostFacts, fr
 		addDeviceRules(steps, linux, cgroups.folders, undefined, mayFail);
 		return;
 	}
+	if (frame.unitCgroup !== undefined) {
+		const slot = openCgroup(steps, { path: frame.unitCgroup });
+		addDeviceRules(steps, linux, [], slot, mayFail, true);
+		return;
+	}
 	const folder = cgroups.folders[0];
 	if (folder === undefined) return;
 	addDeviceRules(steps, linux, cgroups.folders, cgroups.slot === cwd ? openCgroup(steps, folder) : cgroups.slot, mayFail);

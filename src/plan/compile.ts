@@ -9,7 +9,7 @@ import { closeMappedBinds, openMappedBinds, openSharedBinds } from "./binds.ts";
 import { bindDevices } from "./bound-devices.ts";
 import { addCgroupDevices, addCgroups, addScope, joinCgroups, removable } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
-import { addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
+import { addConnect, addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { enterGathered, gather, makesDevices } from "./gathering.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks, enterBundle } from "./hooks.ts";
@@ -17,7 +17,15 @@ import { addRdtGroups, joinRdtGroups, rdtGroups, removeRdtGroups } from "./intel
 import { openLabels } from "./labels.ts";
 import { parseMounts } from "./mount-parse.ts";
 import { addMounts, finishMounts } from "./mounts.ts";
-import { addTimeNamespace, CLONE_NEWCGROUP, joinInPassing, joinNamespaces, openNamespaces, setUpNamespaces } from "./namespaces.ts";
+import {
+	addTimeNamespace,
+	CLONE_NEWCGROUP,
+	CLONE_PARENT,
+	joinInPassing,
+	joinNamespaces,
+	openNamespaces,
+	setUpNamespaces,
+} from "./namespaces.ts";
 import { addNetDevices, awaitNetDevices } from "./net-devices.ts";
 import type { Plan } from "./ops.ts";
 import { addPaths, addSysctls } from "./paths.ts";
@@ -57,7 +65,9 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	enterBundle(steps, config, frame);
 	const output = openOutput(steps, frame, `${frame.folder}/log`, process.terminal);
 	const mapped = openMappedBinds(steps, mounts, config, frame);
-	const { clone, late, joins, timeOffsets, mount } = openNamespaces(steps, config);
+	const manager = addConnect(steps, frame);
+	const { clone: isolate, late, joins, timeOffsets, mount } = openNamespaces(steps, config);
+	const clone = isolate | (frame.handOver === undefined ? 0 : CLONE_PARENT);
 	// A hook of the runtime's side must not find itself in the container's pid namespace.
 	const passing = user?.passing === true || (config.hooks !== undefined && joins.some(({ type }) => type === "pid"));
 	if (passing) {
@@ -129,7 +139,12 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		user,
 		tied: frame.watch === undefined || frame.watch === "supervise",
 		gate,
-		addStarted: () => addHooks(steps, config, frame, "startContainer"),
+		checked: frame.handOver !== undefined,
+		addStarted: () => {
+			addHooks(steps, config, frame, "startContainer");
+			if (manager !== undefined && frame.handOver?.ready === true)
+				add(steps, "send", { slot: manager, message: ["READY=1"], barrier: 0 }, "tell that the unit is ready");
+		},
 	});
 
 	// The parent's side.
@@ -150,7 +165,9 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addCgroupDevices(steps, linux, host, frame, cgroups);
 	if (user !== undefined) addLimits(steps, process, host);
 	const sendListener = (): void => addNotify(steps, linux.seccomp, frame, config.ociVersion);
-	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener }, () => addHooks(steps, config, frame, "poststart"));
+	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener, manager }, () =>
+		addHooks(steps, config, frame, "poststart"),
+	);
 	addEnd(steps, frame, removable(cgroups));
 	if (frame.atEnd.kind === "remove") removeRdtGroups(steps, rdt);
 	addHooks(steps, config, frame, "poststop");

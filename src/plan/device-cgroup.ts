@@ -14,6 +14,7 @@ import { add, type Steps } from "./steps.ts";
  * Sets the rules of linux.resources.devices, and those every container has: lines for cgroup v1, a program for v2. Whoever may not set
  * them (no v1 folder could be made, or `mayFail`) has no privilege over devices that they would take away.
  * @param cgroup the slot of the v2 folder, on a machine that has no other
+ * @param replace whether rules of an earlier start are there, which these take the place of
  */
 export function addDeviceRules(
 	steps: Steps,
@@ -21,12 +22,13 @@ export function addDeviceRules(
 	folders: readonly CgroupFolder[],
 	cgroup: number | undefined,
 	mayFail: boolean,
+	replace = false,
 ): void {
 	const at = "/linux/resources/devices";
 	const rules = deviceRules(linux.resources?.devices ?? []);
 	const flags = mayFail ? opFlags.optional : 0;
 	if (cgroup !== undefined) {
-		add(steps, "bpf", { cgroup, instructions: compileDeviceRules(rules) }, "load the device rules", at, flags);
+		add(steps, "bpf", { cgroup, instructions: compileDeviceRules(rules), replace: replace ? 1 : 0 }, "load the device rules", at, flags);
 		return;
 	}
 	for (const { path, controllers } of folders) {

@@ -28,6 +28,8 @@ export const flagJson = 1;
 export const flagTimes = 2;
 /** Header flag: the log is written in the form `time="..." level=error msg="..."`; texts are escaped as for JSON. */
 export const flagLogText = 4;
+/** Header flag: launch ends by the signal that ended the payload. */
+export const flagEndAsPayload = 8;
 /** Header lockFd and logFd: none. */
 export const noFd = 0xffffffff;
 
@@ -41,6 +43,8 @@ export type EncodeOptions = {
 	readonly failureStatus?: number;
 	/** The descriptor of a log file that also gets the errors: as JSON, or as logrus writes text. */
 	readonly log?: { readonly fd: number; readonly format: "text" | "json" };
+	/** End by the payload's own signal, as the main process of a unit, and not with 128+n. */
+	readonly endAsPayload?: boolean;
 	/** Report where the time went (`--log-level debug`). */
 	readonly times?: boolean;
 };
@@ -144,7 +148,10 @@ function encodeMeasured(plan: Plan, options: EncodeOptions, bytesOf: Measure): U
 		before = op;
 	}
 	const flags =
-		(options.json ? flagJson : 0) | (options.times === true ? flagTimes : 0) | (options.log?.format === "text" ? flagLogText : 0);
+		(options.json ? flagJson : 0) |
+		(options.times === true ? flagTimes : 0) |
+		(options.log?.format === "text" ? flagLogText : 0) |
+		(options.endAsPayload === true ? flagEndAsPayload : 0);
 	const total = dataOffset + Math.max(data.textEnd, blobAlignment);
 	if (total > maxPlanBytes) throw tooLarge("bytes");
 	records.words.set(

@@ -15,6 +15,8 @@ export type Watch = {
 	readonly terminal: boolean;
 	/** What is still to be done while the new process waits for its last word. */
 	readonly addNotify?: () => void;
+	/** The socket of the unit's manager. */
+	readonly manager?: number | undefined;
 	/** The process runs already: nothing waits for a word. */
 	readonly adopted?: true;
 };
@@ -34,6 +36,14 @@ export function addListen(steps: Steps, folder: string): number {
 	add(steps, "listen", { out: socket, path: "start" }, `listen on "${folder}/start"`);
 	freeSlot(steps, above);
 	return socket;
+}
+
+/** The socket of the unit's manager, when it is to be told. @returns its slot */
+export function addConnect(steps: Steps, { handOver }: Pick<Frame, "handOver">): number | undefined {
+	if (handOver?.socket === undefined) return undefined;
+	const out = takeSlot(steps);
+	add(steps, "connect", { out, path: handOver.socket }, `connect to "${handOver.socket}"`);
+	return out;
 }
 
 /** Until the new process is prepared. */
@@ -67,6 +77,9 @@ export function addGo(steps: Steps, watched: Watch, addStarted?: () => void): vo
 		add(steps, "release", {}, "leave the new process at its gate");
 		return;
 	}
+	// Only when the manager knows whom it is to wait for may the payload run, and end.
+	if (watched.manager !== undefined)
+		add(steps, "send", { slot: watched.manager, message: ["MAINPID=", ""], barrier: 1 }, "name the unit's main process");
 	if (watched.adopted !== true) add(steps, "go", {}, "start the new process");
 	addStarted?.();
 	if (watch === "leave") return;
@@ -97,7 +110,16 @@ export function addEnd(steps: Steps, frame: Frame, cgroups: readonly string[]): 
 }
 
 /** What is undone when the start fails: nobody stays who could do it later. */
-function takeBack(steps: Steps, { folder }: Frame, cgroups: readonly string[]): void {
+function takeBack(steps: Steps, { folder, atEnd }: Frame, cgroups: readonly string[]): void {
 	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`, "", opFlags.onFailure);
+	if (atEnd.kind === "remove" && atEnd.nameLink !== undefined)
+		add(
+			steps,
+			"unlinkat",
+			{ dir: cwd, path: atEnd.nameLink, flags: 0 },
+			`remove "${atEnd.nameLink}"`,
+			"",
+			opFlags.onFailure | opFlags.absentOk,
+		);
 	add(steps, "rmtree", { dir: cwd, path: folder }, `remove "${folder}"`, "", opFlags.onFailure);
 }

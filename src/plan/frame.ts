@@ -3,6 +3,14 @@
 
 import type { CgroupFolder } from "./cgroup-paths.ts";
 
+/** A start in a unit of systemd's: the payload is the unit's main process. @see sd_notify(3) */
+export type HandOver = {
+	/** The manager's socket; without one nobody is told. */
+	readonly socket?: string;
+	/** Whether the new process says READY=1 before it becomes the payload. */
+	readonly ready: boolean;
+};
+
 /** @see compile */
 export type Frame = {
 	/** The container's folder on the host (absolute): pid and exit files go there. */
@@ -29,6 +37,10 @@ export type Frame = {
 	 * process waits at its gate, the socket `start` in the folder.
 	 */
 	readonly watch?: "supervise" | "leave" | "gate";
+	/** With `leave`: the new process becomes the caller's child, and its manager is told so. */
+	readonly handOver?: HandOver;
+	/** The cgroup v2 folder of the unit that the container is in: it gets the device rules, and nothing else is made. */
+	readonly unitCgroup?: string;
 	/** Where relative paths of config.json begin (absolute); the folder when it is not given. */
 	readonly bundle?: string;
 	/** Unix sockets that get the master end of the terminal, and the pidfd of the new process. */

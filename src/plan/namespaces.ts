@@ -7,6 +7,8 @@ import type { Config, NamespaceType } from "../spec/runtime.ts";
 import { cwd, opFlags } from "./ops.ts";
 import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
 
+/** Not a namespace: the new process is the caller's child. */
+export const CLONE_PARENT = 0x8000;
 export const CLONE_NEWPID = 0x2000_0000;
 export const CLONE_NEWCGROUP = 0x0200_0000;
 export const CLONE_NEWNS = 0x2_0000;

@@ -118,8 +118,8 @@ export const opTable = {
 	capset: { effective: "u64", permitted: "u64", inheritable: "u64", ambient: "u64" },
 	/** With SECCOMP_FILTER_FLAG_NEW_LISTENER the process waits until the parent has done `notify`. */
 	seccomp: { filter: "blob", flags: "u64" },
-	/** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program and attaches it to the cgroup v2 folder in `cgroup`. */
-	bpf: { cgroup: "slot", instructions: "blob" },
+	/** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program and attaches it to the cgroup v2 folder in `cgroup`. replace: 1 detaches those that this op has attached there before. */
+	bpf: { cgroup: "slot", instructions: "blob", replace: "u64" },
 	/** Changes folder and checks that the result is inside the root (CVE-2024-21626). create: 1 makes it first. */
 	chdir: { path: "str", create: "u64" },
 	/** Everything from `first` up closes at execve. */
@@ -189,6 +189,13 @@ export const opTable = {
 	rmcgroup: { dir: "slot", path: "str" },
 	/** Removes a tree without following links or crossing into what it does not own; absent: nothing to do. */
 	rmtree: { dir: "slot", path: "str" },
+	/** A datagram socket, connected to the unix socket `path` ("@..." for an abstract one), as sd_notify(3) talks to. */
+	connect: { out: "out", path: "str" },
+	/**
+	 * Sends one datagram: the parts of `message`, joined by the new process's pid. barrier: 1 waits, at most five seconds, until the other
+	 * side has read it (a second one, BARRIER=1 with a descriptor that it closes).
+	 */
+	send: { slot: "slot", message: "strv", barrier: "u64" },
 	/** In place of clone3: the new process is there already, a child of this one. terminal: descriptor of its terminal's master, or cwd. parent: the next op. */
 	adopt: { pid: "u64", terminal: "u64", parent: "u64" },
 } as const satisfies Record<string, Record<string, ArgKind>>;

@@ -26,6 +26,8 @@ export type Payload = {
 	readonly tied: boolean;
 	/** In a user namespace: limits are set by the parent, which may raise them, and groups perhaps not at all. */
 	readonly user?: Pick<UserNamespace, "deny"> | undefined;
+	/** Who waits for the start cannot be told later that there is nothing to run: that is found out before the word to start. */
+	readonly checked?: boolean;
 	/** The slot of the socket at which it waits once more. */
 	readonly gate?: number | undefined;
 	/** What the container gives all its processes. */
@@ -47,7 +49,7 @@ export function addPayload(steps: Steps, payload: Payload): void {
 	writeLabels(steps, payload.labels);
 	const addReady = (): void => {
 		// A start that comes later fails now, not then, when there is nothing to run.
-		if (gate !== undefined) {
+		if (gate !== undefined || payload.checked === true) {
 			add(steps, "access", { candidates: programCandidates(process) }, `execute "${process.args[0]}"`, "/process/args");
 		}
 		add(steps, "sync", { tied: payload.tied ? 1 : 0 }, "wait for the word to start");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -191,6 +192,11 @@ static JSValue leave(JSContext *js, JSValueConst this, int count, JSValueConst *
 static JSValue become(JSContext *js, JSValueConst this, int count, JSValueConst *values)
 {
 	const char *path = JS_ToCString(js, values[0]);
+	char limits[64];
+	struct rlimit files;
+	getrlimit(RLIMIT_NOFILE, &files); // Bun raises its own before its first line runs; a payload is to have the caller's
+	snprintf(limits, sizeof limits, "%llu:%llu", (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max);
+	setenv("CORTEN_OPEN_FILES", limits, 1);
 	signal(SIGPIPE, SIG_DFL);
 	execve(path, arguments, environ);
 	int error = errno;

@@ -1,6 +1,6 @@
 // container.json, read back. It is our own document, but a newer or older corten may have written it.
 
-import { boolean, type Decoder, decodeJson, integer, list, object, oneOf, record, refine, string } from "../spec/decode.ts";
+import { boolean, type Decoder, decodeJson, fallback, integer, list, object, oneOf, record, refine, string } from "../spec/decode.ts";
 import type { ContainerRecord, MountSummary } from "./record.ts";
 
 const containerId = refine(string, (text) => (/^[0-9a-f]{64}$/.test(text) ? undefined : "is not a container id"));
@@ -38,6 +38,7 @@ const containerRecord: Decoder<ContainerRecord> = object({
 	cgroups: list(string),
 	network: string,
 	mounts: list(mount),
+	unit: fallback(nullable(object({ name: string, invocation: string, user: boolean })), null),
 });
 
 /**

@@ -44,6 +44,7 @@ function record(changes: Partial<ContainerRecord> = {}): ContainerRecord {
 		cgroups: [],
 		network: "none",
 		mounts: [{ type: "bind", source: "/a", destination: "/b", readonly: true }],
+		unit: null,
 		...changes,
 	};
 }
@@ -134,7 +135,7 @@ describe("createContainer", () => {
 describe("the state of a container", () => {
 	test("follows the lock and the two files", async () => {
 		const created = createContainer(root, runroot, record({ removeAtEnd: false }));
-		const state = () => readState(root, created.id);
+		const state = () => readState(root, created.id, false);
 		expect(state().status).toBe("creating");
 		const child = startPayload(created.folder);
 		expect(state()).toMatchObject({ status: "running", process: { pid: child.pid } });
@@ -155,7 +156,7 @@ describe("the state of a container", () => {
 	test("does not take a stranger with the same pid for the payload", () => {
 		const created = createContainer(root, runroot, record());
 		writeFileSync(`${created.folder}/pid`, `${process.pid} 1 1700000000 0\n`);
-		expect(readState(root, created.id).process).toBeNull();
+		expect(readState(root, created.id, false).process).toBeNull();
 		release(created);
 	});
 });
@@ -187,7 +188,7 @@ describe("sweep", () => {
 		const created = createContainer(root, runroot, record({ removeAtEnd: false }));
 		release(created);
 		expect(sweepQuietly()).toEqual([]);
-		expect(readState(root, created.id).status).toBe("created");
+		expect(readState(root, created.id, false).status).toBe("created");
 	});
 
 	test("removes a start that was killed before it had its name", () => {

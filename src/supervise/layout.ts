@@ -20,6 +20,16 @@ export function nameLink(root: string, name: string): string {
 	return `${root}/names/${name}`;
 }
 
+/** The link that says which container a unit's last start has made. A user's manager has units of the same names. */
+export function unitLink(root: string, unit: { readonly name: string; readonly user: boolean }): string {
+	return `${unitsFolder(root)}/${unit.user ? "user-" : ""}${unit.name}`;
+}
+
+/** The folder of those links. */
+export function unitsFolder(root: string): string {
+	return `${root}/units`;
+}
+
 /**
  * What a name's link says: the id in base64url. 43 letters fit into an inode; the 64 of hexadecimal would need a block on the disk, and
  * making and removing it cost a start 0.1 ms.

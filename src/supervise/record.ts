@@ -54,6 +54,15 @@ export type ContainerRecord = {
 	/** `none`, `host`, `container:<id>`... as given to --network. */
 	readonly network: string;
 	readonly mounts: readonly MountSummary[];
+	/** The unit of systemd's that it is in: nobody of corten's watches it there. */
+	readonly unit: {
+		/** `web.service` */
+		readonly name: string;
+		/** 32 hexadecimal digits, or "". */
+		readonly invocation: string;
+		/** Of a user's manager. */
+		readonly user: boolean;
+	} | null;
 };
 
 /** The text of container.json. */

@@ -19,7 +19,7 @@ import {
 } from "../linux/file.ts";
 import { sleep } from "../linux/sleep.ts";
 import { containerFolder, containersFolder, idOfLink, nameLink, unfinishedPrefix } from "./layout.ts";
-import { readState } from "./state.ts";
+import { readContainer } from "./state.ts";
 import { removeTree } from "./tree.ts";
 
 /**
@@ -76,7 +76,8 @@ export function removeContainer(root: string, id: string, name: string): void {
 		held = lockFolder(folder);
 	}
 	using lock = held;
-	if (lock === undefined) {
+	// In a unit it runs without a lock.
+	if (lock === undefined || isRunning(root, id)) {
 		if (!exists(folder)) return;
 		throw new CortenError("wrong-state", `cannot remove container "${name}": it is running`, {
 			hint: "stop it first (corten stop), or remove it by force (corten rm -f)",
@@ -86,10 +87,5 @@ export function removeContainer(root: string, id: string, name: string): void {
 }
 
 function isRunning(root: string, id: string): boolean {
-	try {
-		return readState(root, id).process !== null;
-	} catch (error) {
-		if (isError(error, "not-found")) return true;
-		throw error;
-	}
+	return readContainer(root, id)?.state.process != null;
 }

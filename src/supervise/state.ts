@@ -72,8 +72,12 @@ export function isLocked(folder: string): boolean | undefined {
 	}
 }
 
-/** What a container is doing now. @throws `not-found` when there is no such container */
-export function readState(root: string, id: string): ContainerState {
+/**
+ * What a container is doing now.
+ * @param inUnit whether it is in a unit of systemd's, where nobody holds the lock once it runs
+ * @throws `not-found` when there is no such container
+ */
+export function readState(root: string, id: string, inUnit: boolean): ContainerState {
 	const folder = containerFolder(root, id);
 	const locked = isLocked(folder);
 	if (locked === undefined) throw new CortenError("not-found", `cannot find container "${id}"`);
@@ -82,10 +86,16 @@ export function readState(root: string, id: string): ContainerState {
 	const startedAt = started?.startedAt ?? null;
 	if (ended !== undefined) return { status: "exited", process: null, startedAt, ...ended };
 	if (started === undefined) return notEnded(locked ? "creating" : "created", null, null);
-	if (!locked) return { status: "exited", process: null, startedAt, finishedAt: null, exitCode: 137, signal: 9 };
 	const process = { pid: started.pid, startTime: started.startTime };
+	if (!locked && inUnit && isAlive(process)) return notEnded("running", process, startedAt);
+	// How a unit's payload ended is known to its manager.
+	if (!locked && inUnit) return { status: "exited", process: null, startedAt, finishedAt: null, exitCode: unknownExitCode, signal: 0 };
+	if (!locked) return { status: "exited", process: null, startedAt, finishedAt: null, exitCode: 137, signal: 9 };
 	return notEnded("running", isAlive(process) ? process : null, startedAt);
 }
+
+/** Stands where nobody of corten's has seen the end. */
+export const unknownExitCode = 255;
 
 function notEnded(status: ContainerStatus, process: ProcessIdentity | null, startedAt: bigint | null): ContainerState {
 	return { status, process, startedAt, finishedAt: null, exitCode: 0, signal: 0 };
@@ -106,7 +116,7 @@ export function readContainer(root: string, id: string): Container | undefined {
 	const record = readRecord(root, id);
 	if (record === undefined) return undefined;
 	try {
-		return { record, folder: containerFolder(root, id), state: readState(root, id) };
+		return { record, folder: containerFolder(root, id), state: readState(root, id, record.unit !== null) };
 	} catch (error) {
 		if (isError(error, "not-found")) return undefined;
 		throw error;

@@ -17,8 +17,8 @@ import {
 	unlink,
 } from "../linux/file.ts";
 import { removeCgroups } from "./cgroup.ts";
-import { containerFolder, containersFolder, idOfLink, isId, nameLink, namesFolder, unfinishedPrefix } from "./layout.ts";
-import { openProcess, sendSignal, waitReadable } from "./process.ts";
+import { containerFolder, containersFolder, idOfLink, isId, nameLink, namesFolder, unfinishedPrefix, unitsFolder } from "./layout.ts";
+import { isAlive, openProcess, sendSignal, waitReadable } from "./process.ts";
 import type { ContainerRecord } from "./record.ts";
 import { lockFolder, removeLocked } from "./remove.ts";
 import { readExitFile, readPidFile, readRecord } from "./state.ts";
@@ -44,6 +44,7 @@ export function sweep(root: string, onProblem: (error: CortenError) => void): vo
 		}
 	}
 	sweepNames(root);
+	sweepUnits(root);
 }
 
 /** One container nobody watches; its lock is ours. */
@@ -57,11 +58,12 @@ function finish(root: string, id: string): void {
 	const folder = containerFolder(root, id);
 	const ended = readExitFile(folder) !== undefined;
 	const started = readPidFile(folder);
+	if (record.unit !== null && !ended && started !== undefined && isAlive(started)) return; // its manager watches it
 	if (!ended && started !== undefined && started.startedAt / 1_000_000_000n >= bootTimeSeconds())
 		killStraggler(started.pid, started.startTime);
 	removeCgroups(record.cgroups);
 	if (record.removeAtEnd || (!ended && started === undefined && !ownsName(root, record))) removeLocked(root, id, record.name);
-	else if (!ended && started !== undefined) writeExit(folder);
+	else if (!ended && started !== undefined && record.unit === null) writeExit(folder);
 }
 
 /** The start time of a process counts from the boot, so after another boot it could fit a stranger: then nothing is killed. */
@@ -85,6 +87,14 @@ function ownsName(root: string, record: ContainerRecord): boolean {
 function writeExit(folder: string): void {
 	const nowMs = Date.now();
 	replaceFile(`${folder}/exit`, `137 ${SIGKILL} ${Math.floor(nowMs / 1000)} ${(nowMs % 1000) * 1_000_000}\n`, 0o600, false);
+}
+
+/** Links of units whose containers are gone; a unit that starts just now has made its container before its link. */
+function sweepUnits(root: string): void {
+	for (const name of listFolder(unitsFolder(root))) {
+		const link = `${unitsFolder(root)}/${name}`;
+		if (!exists(containerFolder(root, idOfLink(readLink(link) ?? "")))) unlink(link);
+	}
 }
 
 /** Removes links to folders that are gone. The lock keeps out who is taking such a name over. */

@@ -67,6 +67,18 @@ function managerProperty(bus: Bus, name: string): unknown {
 	return (variant as { readonly value: unknown }).value;
 }
 
+/**
+ * A property of a unit.
+ * @param kind `Unit`, `Service`, ...
+ * @throws `unavailable` with what systemd says
+ */
+export function unitProperty({ bus }: Systemd, name: string, kind: string, property: string): unknown {
+	const [path] = bus.call(manager, "GetUnit", "s", [name]);
+	const target = { ...manager, path: String(path), interface: "org.freedesktop.DBus.Properties" };
+	const [variant] = bus.call(target, "Get", "ss", [`org.freedesktop.systemd1.${kind}`, property]);
+	return (variant as { readonly value: unknown }).value;
+}
+
 /** The cgroup of the manager, below which its slices are: "" for that of a whole machine. */
 export function controlGroup({ bus }: Systemd): string {
 	return String(managerProperty(bus, "ControlGroup"));

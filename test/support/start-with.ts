@@ -16,4 +16,4 @@ const request = decodeRunRequest(line.options);
 const [reference = "", ...words] = line.operands;
 using held = await obtainImage(context, reference, request);
 const host = { ...readHostFacts(), ...(JSON.parse(facts) as object) };
-await start(context, { request, host, reference, image: held.image, words }, startLaps(context));
+await start(context, { request, service: undefined, host, reference, image: held.image, words }, startLaps(context));

@@ -1,0 +1,144 @@
+// `corten run` as the service of a unit: the unit is the container. What the manager gives its service (environment, credentials, folders,
+// sockets, user) becomes the payload's, limits become the unit's, and the payload its main process. docs/decisions/0017.
+
+import { CortenError } from "../base/errors.ts";
+import type { MountRequest, RunRequest } from "../bundle/request.ts";
+import { readTextIfPresent } from "../linux/file.ts";
+import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
+import { unitCgroups } from "../plan/cgroup-paths.ts";
+import { weightOfShares } from "../plan/cgroup2-settings.ts";
+import type { Frame, HandOver } from "../plan/frame.ts";
+import type { ContainerRecord } from "../supervise/record.ts";
+import { resourceProperties } from "../systemd/properties.ts";
+import { connectSystemd, setProperties, unitProperty } from "../systemd/scope.ts";
+import { type Environment, listenFds, type Service, unitDirectories, unitEnvironment } from "../systemd/service.ts";
+
+/** What is different in a unit. */
+export type InUnit = {
+	/** For the container's record. */
+	readonly place: NonNullable<ContainerRecord["unit"]>;
+	/** With what the unit gives the payload, and without limits: they are the unit's. */
+	readonly request: RunRequest;
+	/** Parts of the frame. */
+	readonly frame: Pick<Frame, "watch" | "handOver" | "preserveFds" | "unitCgroup" | "cgroups">;
+};
+
+/**
+ * Makes a request that of a unit's service; changes the unit's properties where the request has limits.
+ * @throws `unsupported` for what cannot be in a unit; `unavailable` when systemd must be asked and does not answer
+ */
+export function enterUnit(service: Service, asked: RunRequest, id: string, host: HostFacts): InUnit {
+	const { env, pid } = process;
+	if (host.uid !== 0 && !service.user) {
+		throw new CortenError("unsupported", `cannot build a container as user ${host.uid}: unit "${service.name}" has User=`, {
+			hint: "write ExecStart=!/usr/bin/corten ...: corten then keeps its privilege, and the payload gets the unit's user",
+		});
+	}
+	const fds = listenFds(env, pid);
+	if (fds > 0 && asked.pid === "host") {
+		throw new CortenError("unsupported", "cannot pass sockets into the host's PID namespace: the payload's number is not known before", {
+			at: "--pid",
+		});
+	}
+	const handOver = handOverOf(service, asked);
+	const shown = asked.sdnotify === "container" ? service.socket : undefined;
+	holdLimits(service, asked, host);
+	const own = readOwnCgroups();
+	const request: RunRequest = {
+		...asked,
+		...userOf(service, asked, env),
+		resources: {},
+		detach: false,
+		env: [...unitEnvironment(env), ...socketEnv(env, fds, asked), ...watchdogEnv(env, shown), ...asked.env],
+		mounts: [...asked.mounts, ...unitMounts(env, shown, asked)],
+	};
+	return {
+		place: { name: service.name, invocation: service.invocation, user: service.user },
+		request,
+		frame: {
+			...(handOver !== undefined && { watch: "leave", handOver }),
+			...(fds > 0 && { preserveFds: fds }),
+			...unitCgroups(host.cgroup, own, id),
+		},
+	};
+}
+
+/** Whom the payload belongs to; undefined: launch stays and watches. */
+function handOverOf({ socket, name }: Service, { sdnotify = "conmon", detach, tty }: RunRequest): HandOver | undefined {
+	if (sdnotify === "healthy") throw new CortenError("unsupported", "cannot wait for health", { at: "--sdnotify" });
+	if (tty && (socket !== undefined || detach) && sdnotify !== "ignore") {
+		throw new CortenError(
+			"unsupported",
+			`cannot hand a container with a terminal over to unit "${name}": nobody would serve the terminal`,
+			{
+				at: "--tty",
+				hint: "--sdnotify=ignore and Type=simple keep launch with it",
+			},
+		);
+	}
+	if (socket !== undefined && sdnotify !== "ignore") return { socket, ready: sdnotify === "conmon" };
+	return detach ? { ready: false } : undefined;
+}
+
+/** Limits of the options, as properties of the unit. @see org.freedesktop.systemd1(5) SetUnitProperties */
+function holdLimits({ name, user }: Service, { resources }: RunRequest, host: HostFacts): void {
+	const { version } = host.cgroup;
+	if (Object.keys(resources).length === 0) return;
+	using systemd = connectSystemd(user);
+	setProperties(systemd, name, resourceProperties(resources, { version, systemd: systemd.version, weightOfShares }));
+}
+
+/** sd_listen_fds(3): the first process of a PID namespace is 1, and behind --init the payload is 2. */
+function socketEnv({ LISTEN_FDNAMES: names }: Environment, fds: number, { init }: RunRequest): string[] {
+	if (fds === 0) return [];
+	return [`LISTEN_FDS=${fds}`, `LISTEN_PID=${init ? 2 : 1}`, ...(names === undefined ? [] : [`LISTEN_FDNAMES=${names}`])];
+}
+
+/** sd_watchdog_enabled(3): without WATCHDOG_PID it holds for whoever reads it. */
+function watchdogEnv({ WATCHDOG_USEC: time }: Environment, socket: string | undefined): string[] {
+	if (socket === undefined) return [];
+	return [`NOTIFY_SOCKET=${socket}`, ...(time === undefined ? [] : [`WATCHDOG_USEC=${time}`])];
+}
+
+function unitMounts(env: Environment, socket: string | undefined, { mounts, network }: RunRequest): MountRequest[] {
+	const bind = (source: string, readonly: boolean): MountRequest => ({
+		...{ kind: "bind", source, target: source, readonly: readonly ? "yes" : "no", recursive: false, propagation: "rprivate" },
+		...{ flags: ["nosuid", "nodev"], createSource: false, at: "the unit" },
+	});
+	const credentials = env.CREDENTIALS_DIRECTORY ?? "";
+	if (socket?.startsWith("@") === true && network !== "host") {
+		throw new CortenError("unsupported", `cannot show the abstract socket "${socket}" to a container with a network of its own`, {
+			at: "--sdnotify",
+		});
+	}
+	const all = [
+		...(credentials.startsWith("/") ? [bind(credentials, true)] : []),
+		...unitDirectories(env).map(({ path, readonly }) => bind(path, readonly)),
+		...(socket?.startsWith("/") === true ? [bind(socket, false)] : []),
+	];
+	// A volume of the person's own choice at such a place is meant.
+	return all.filter(({ target }) => !mounts.some((mount) => mount.target === target));
+}
+
+/**
+ * User=, Group=, SupplementaryGroups= and DynamicUser= of the unit, when corten has kept its privilege (ExecStart=!): the manager has
+ * found the numbers, also of users that it has made up. An option wins.
+ */
+function userOf(service: Service, { user, groups }: RunRequest, { USER: name = "root" }: Environment): Partial<RunRequest> {
+	if (name === "root" || user !== undefined || service.user) return {};
+	using systemd = connectSystemd(false);
+	const get = (property: string): unknown => unitProperty(systemd, service.name, "Service", property);
+	const [uid, gid] = [Number(get("UID")), Number(get("GID"))];
+	if (uid >= 0xffff_ffff) return {};
+	const more = (get("SupplementaryGroups") as readonly string[]).map(groupNumber);
+	return { user: `${uid}:${gid >= 0xffff_ffff ? uid : gid}`, groups: [...more, ...groups] };
+}
+
+/** The number of a group of the host: the image's names are not meant. */
+function groupNumber(group: string): string {
+	if (/^\d+$/.test(group)) return group;
+	const line = (readTextIfPresent("/etc/group") ?? "").split("\n").find((text) => text.startsWith(`${group}:`));
+	const number = line?.split(":")[2];
+	if (number === undefined) throw new CortenError("not-found", `cannot find group "${group}" of SupplementaryGroups= in /etc/group`);
+	return number;
+}
