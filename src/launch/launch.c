@@ -42,7 +42,7 @@ static int status_for(uint32_t index, long error)
 {
 	if (self.plan->failure_status)
 		return (int)(self.plan->failure_status & 255);
-	if (self.ops[index].op != OP_EXECVE)
+	if (self.ops[index].op != OP_EXECVE && self.ops[index].op != OP_ACCESS)
 		return 125;
 	return error == ENOENT || error == ENOTDIR ? 127 : 126;
 }

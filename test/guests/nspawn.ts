@@ -14,6 +14,8 @@ export type Guest = AsyncDisposable & {
 	readonly share: string;
 	/** Runs a command in a service of the guest, as its root or as `user` with a session of their own. */
 	run(command: readonly string[], options?: RunOptions & { readonly user?: string }): Promise<Result>;
+	/** `systemctl daemon-reload`, not in a service: a `systemd-run --wait` whose command ends while systemd reloads may wait for ever. */
+	reload(): Promise<void>;
 	/** The words before a command that run it in the guest, for a terminal. */
 	enter(options?: { readonly user?: string }): string[];
 };
@@ -70,8 +72,11 @@ export async function bootNspawn(): Promise<Guest> {
 	const log = Bun.file(`${folder}/console`);
 	const environment = { PATH: `/usr/sbin:/usr/bin:/sbin:/bin`, SYSTEMD_SECCOMP: "0", CGROUPS: cgroups.join(" ") };
 	const child = Bun.spawn(["bash", "-c", join, "-", ...nspawn], { stdin: "ignore", stdout: log, stderr: log, env: environment });
-	const enter = (options: { readonly user?: string } = {}) => [
+	const inside = () => [
 		...["nsenter", `--target=${leaderOf(child.pid)}`, "--all", "--", "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+	];
+	const enter = (options: { readonly user?: string } = {}) => [
+		...inside(),
 		...["systemd-run", "--quiet", "--wait", "--collect", "--service-type=exec", "--setenv=PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
 		...["--property=Delegate=yes", ...(options.user === undefined ? [] : [`--property=User=${options.user}`, "--property=PAMName=login"])],
 	];
@@ -79,6 +84,10 @@ export async function bootNspawn(): Promise<Guest> {
 		share,
 		enter,
 		run: (command, options = {}) => run([...enter(options), "--pipe", "--", ...command], { timeoutMs: 60_000, ...options }),
+		reload: async () => {
+			const { status, stderr } = await run([...inside(), "systemctl", "daemon-reload"], { timeoutMs: 60_000 });
+			if (status !== 0) throw new Error(`daemon-reload: ${stderr}`);
+		},
 		[Symbol.asyncDispose]: async () => {
 			const leader = leaderOf(child.pid);
 			if (leader !== undefined) process.kill(leader, "SIGKILL"); // and with it all of its pid namespace
