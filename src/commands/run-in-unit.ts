@@ -3,8 +3,10 @@
 
 import { CortenError } from "../base/errors.ts";
 import type { MountRequest, RunRequest } from "../bundle/request.ts";
-import { readTextIfPresent } from "../linux/file.ts";
+import { AT_FDCWD, readTextIfPresent } from "../linux/file.ts";
 import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
+import { cString, syscall } from "../linux/libc.ts";
+import { nr } from "../linux/syscalls.ts";
 import { unitCgroups } from "../plan/cgroup-paths.ts";
 import { weightOfShares } from "../plan/cgroup2-settings.ts";
 import type { Frame, HandOver } from "../plan/frame.ts";
@@ -29,11 +31,6 @@ export type InUnit = {
  */
 export function enterUnit(service: Service, asked: RunRequest, id: string, host: HostFacts): InUnit {
 	const { env, pid } = process;
-	if (host.uid !== 0 && !service.user) {
-		throw new CortenError("unsupported", `cannot build a container as user ${host.uid}: unit "${service.name}" has User=`, {
-			hint: "write ExecStart=!/usr/bin/corten ...: corten then keeps its privilege, and the payload gets the unit's user",
-		});
-	}
 	const fds = listenFds(env, pid);
 	if (fds > 0 && asked.pid === "host") {
 		throw new CortenError("unsupported", "cannot pass sockets into the host's PID namespace: the payload's number is not known before", {
@@ -61,6 +58,28 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 			...unitCgroups(host.cgroup, own, id),
 		},
 	};
+}
+
+const W_OK = 2;
+const EROFS = -30;
+const ENOSYS = -38;
+
+/**
+ * What the unit's own sandbox must leave to corten.
+ * @throws `unsupported` with the unit's setting that does not
+ */
+export function checkSandbox({ name }: Service, folders: readonly string[]): void {
+	for (const folder of folders) {
+		if (syscall(nr.faccessat, AT_FDCWD, cString(folder), W_OK) !== EROFS) continue;
+		throw new CortenError("unsupported", `cannot write "${folder}" in unit "${name}": it is read-only there`, {
+			hint: `ProtectSystem=strict and the like need: ReadWritePaths=${folders.join(" ")}`,
+		});
+	}
+	// How every path inside a container is opened; the kernel's answer to a call without arguments would be another.
+	if (syscall(nr.openat2, AT_FDCWD, cString("/"), null, 0) !== ENOSYS) return;
+	throw new CortenError("unsupported", `cannot open paths inside a container in unit "${name}": its system call filter forbids openat2`, {
+		hint: "RestrictSUIDSGID= and DynamicUser= do, for they cannot look into it: write ExecStart=+/usr/bin/corten ..., or allow it",
+	});
 }
 
 /** Whom the payload belongs to; undefined: launch stays and watches. */

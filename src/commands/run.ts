@@ -18,7 +18,7 @@ import { type CreatedContainer, createContainer, discardContainer } from "../sup
 import { containerFolder } from "../supervise/layout.ts";
 import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
-import { findService, type Service } from "../systemd/service.ts";
+import { checkPrivilege, findService, type Service } from "../systemd/service.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { type Laps, startLaps } from "./laps.ts";
 import type { InUnit } from "./run-in-unit.ts";
@@ -46,6 +46,7 @@ export const command = defineCommand({
 		const laps = startLaps(context);
 		const request = decodeRunRequest(options);
 		const service = findService(process.env, process.pid, readOwnCgroups, options.sdnotify !== undefined);
+		if (service !== undefined) checkPrivilege(service, process.geteuid?.() ?? 0);
 		checkTerminal(request);
 		const reference = request.rootfs === undefined ? operands[0] : undefined;
 		const words = request.rootfs === undefined ? operands.slice(1) : operands;
@@ -114,7 +115,9 @@ async function findHeld(context: Context, find: () => Promise<ImageRecord | unde
 export async function start(context: Context, input: StartInput, laps: Laps): Promise<never> {
 	const { host, image, service } = input;
 	const id = newId();
-	const unit = service === undefined ? undefined : (await import("./run-in-unit.ts")).enterUnit(service, input.request, id, host);
+	const inUnit = service === undefined ? undefined : await import("./run-in-unit.ts");
+	if (service !== undefined) inUnit?.checkSandbox(service, [context.root, context.runroot]);
+	const unit = service === undefined ? undefined : inUnit?.enterUnit(service, input.request, id, host);
 	const request = unit?.request ?? input.request;
 	if (request.replace || service !== undefined) {
 		const { reclaimName, reclaimUnit } = await import("../supervise/reclaim.ts");

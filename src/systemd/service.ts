@@ -1,6 +1,8 @@
 // Whether this process is a service of systemd's, and what its manager told it. @see systemd.exec(5) "Environment Variables Set or
 // Propagated by the Service Manager", sd_notify(3)
 
+import { CortenError } from "../base/errors.ts";
+
 /** The unit that started this process. */
 export type Service = {
 	/** `web.service` */
@@ -37,6 +39,17 @@ export function findService(
 	const name = path.split("/").findLast((part) => part.endsWith(".service"));
 	if (name === undefined) return undefined;
 	return { name, user: path.includes("/user@") && !name.startsWith("user@"), invocation: env.INVOCATION_ID ?? "", socket };
+}
+
+/**
+ * Refuses a service of the machine that was started without privilege. It knows nothing of the store it would open first.
+ * @throws `unsupported`
+ */
+export function checkPrivilege({ name, user }: Service, uid: number): void {
+	if (uid === 0 || user) return;
+	throw new CortenError("unsupported", `cannot build a container as user ${uid}: unit "${name}" has User=`, {
+		hint: "write ExecStart=!/usr/bin/corten ...: corten then keeps its privilege, and the payload gets the unit's user",
+	});
 }
 
 /** What the manager, or the login of its user, sets for the process that it starts, and not for the payload. */

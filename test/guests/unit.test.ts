@@ -231,7 +231,8 @@ describe("the unit's settings are the payload's", () => {
 	});
 
 	inGuest("limits of the kernel: LimitNOFILE, Nice, OOMScoreAdjust, CPUAffinity; those of the options are the unit's", async () => {
-		const script = "ulimit -n; nice; cat /proc/self/oom_score_adj; grep Cpus_allowed_list /proc/self/status; echo end; exec sleep 1000";
+		const script =
+			"ulimit -n; set -- $$(cat /proc/self/stat); shift 18; echo $$1; cat /proc/self/oom_score_adj; grep Cpus_allowed_list /proc/self/status; echo end; exec sleep 1000";
 		const settings = [
 			"Type=notify",
 			"LimitNOFILE=1234:2345",
@@ -248,16 +249,16 @@ describe("the unit's settings are the payload's", () => {
 		expect(seen).toEqual(["1234", "5", "300", "Cpus_allowed_list:\t0", "end", "83886080", "77", "500ms"]);
 	});
 
-	for (const [setting, shows] of [
-		["User=daemon", /^1:1::1000:[0-9]+$/],
-		["DynamicUser=yes\nUser=made-up", /^6[0-9]{4}:6[0-9]{4}::0*1000:/],
-		["User=daemon\nGroup=games\nSupplementaryGroups=audio", /^1:60:[0-9 ]*29[0-9 ]*:1000:/],
+	for (const [prefix, setting, shows] of [
+		["!", "User=daemon", /^1:1::1000:[0-9]+$/],
+		["+", "DynamicUser=yes\nUser=made-up", /^6[0-9]{4}:6[0-9]{4}::0*1000:/],
+		["!", "User=daemon\nGroup=games\nSupplementaryGroups=audio", /^1:60:[0-9 ]*29[0-9 ]*:1000:/],
 	] as const) {
-		inGuest(`ExecStart=! with ${setting.replaceAll("\n", " ")}`, async () => {
+		inGuest(`ExecStart=${prefix} with ${setting.replaceAll("\n", " ")}`, async () => {
 			const script =
 				'echo "$$(id -u):$$(id -g):$$(id -G | sed s/^[0-9]*//):1000:$$(cat $$CREDENTIALS_DIRECTORY/secret | wc -c)"; touch $$STATE_DIRECTORY/mine && echo end; exec sleep 1000';
 			const all = ["Type=notify", ...setting.split("\n"), "StateDirectory=theirs", "SetCredential=secret:treasure"];
-			await units.service("other", { lines: all, prefix: "!", command: `sh -c '${script}'` });
+			await units.service("other", { lines: all, prefix, command: `sh -c '${script}'` });
 			const seen = await lines(
 				"systemctl start other; until_ 'log other | grep -q end'; log other | tail -2; systemctl kill -s KILL other; systemctl reset-failed other; rm -rf /var/lib/theirs /var/lib/private/theirs",
 			);
@@ -273,6 +274,20 @@ describe("the unit's settings are the payload's", () => {
 		);
 	});
 
+	inGuest("a sandbox that leaves corten too little is named", async () => {
+		await units.service("dynamic", {
+			lines: ["Type=notify", "DynamicUser=yes", "ReadWritePaths=/var/lib/corten /run"],
+			prefix: "!",
+			command: "true",
+		});
+		await units.service("strict", { lines: ["Type=notify", "ProtectSystem=strict"], command: "true" });
+		const said = await units.sh(
+			"systemctl start dynamic || true; systemctl start strict || true; log dynamic; log strict; systemctl reset-failed",
+		);
+		expect(said).toContain("write ExecStart=+/usr/bin/corten");
+		expect(said).toContain("ReadWritePaths=/var/lib/corten /run/corten");
+	});
+
 	inGuest(
 		"PrivateTmp=, BindPaths=, ProtectSystem=, PrivateNetwork= and IPAddressDeny= hold for volumes and for the host's network",
 		async () => {
@@ -281,13 +296,13 @@ describe("the unit's settings are the payload's", () => {
 				...["PrivateNetwork=yes"],
 			];
 			const script =
-				"ls /tmp | wc -l; ls -d /mine/doc; touch /etc-of-host/x 2>&1 | grep -o Read-only.*; ls /sys/class/net; echo end; exec sleep 1000";
+				"ls /tmp | wc -l; ls -d /mine/dbus-1; touch /etc-of-host/x 2>&1 | grep -o Read-only.*; ls /sys/class/net; echo end; exec sleep 1000";
 			const options = "--rm --network host -v /tmp:/tmp -v /srv:/mine:ro -v /etc:/etc-of-host";
 			await units.service("hidden", { lines: settings, options, command: `sh -c "${script}"` });
 			const seen = await lines(
 				"touch /tmp/visible; systemctl start hidden; until_ 'log hidden | grep -q end'; log hidden; systemctl kill -s KILL hidden; systemctl reset-failed hidden",
 			);
-			expect(seen).toEqual(["0", "/mine/doc", "Read-only file system", "lo", "end"]);
+			expect(seen).toEqual(["0", "/mine/dbus-1", "Read-only file system", "lo", "end"]);
 		},
 	);
 });
