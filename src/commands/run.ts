@@ -35,6 +35,7 @@ export const command = defineCommand({
 	description: [
 		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]). With --rootfs the root is a folder of the host and there is no IMAGE.",
 		"corten compiles the image and the options into a list of system calls (see corten-plan(1)), and becomes the small program that executes it. The payload is its child; the standard descriptors are the caller's own. Signals are passed on, and corten ends as the payload ended: with its status, or 128 plus the number of the signal that ended it. 125 is a failure of corten, 126 a command that cannot be executed, 127 one that is not there.",
+		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's; User= needs ExecStart=!/usr/bin/corten, and DynamicUser= ExecStart=+. With other types corten's launcher stays and ends as the command does.",
 		"Without --network the container has only a loopback interface (as with --network none): bridges are not there yet.",
 	],
 	examples: [

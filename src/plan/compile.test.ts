@@ -218,6 +218,13 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	cwd: process_({ cwd: "/work" }),
 	detached: frame({ detachMessage: "c1\n", output: "log", input: "null" }),
 	"detached-terminal": { ...process_({ terminal: true }), ...frame({ detachMessage: "c1\n", output: "log", input: "null" }) },
+	"handed-over": frame({
+		watch: "leave",
+		handOver: { socket: "/run/systemd/notify", ready: true },
+		cgroups: [],
+		unitCgroup: "/sys/fs/cgroup/u",
+	}),
+	"handed-over-unready": frame({ watch: "leave", handOver: { socket: "@notify", ready: false }, preserveFds: 2 }),
 	removed: frame({ atEnd: { kind: "remove", nameLink: "/var/lib/corten/names/n" }, pidFile: "/tmp/pid" }),
 };
 
