@@ -1,3 +1,5 @@
+// What a manager tells its service, and who is one.
+
 import { expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
 import { checkPrivilege, findService, listenFds, unitDirectories, unitEnvironment } from "./service.ts";
