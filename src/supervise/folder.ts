@@ -118,7 +118,7 @@ function reserveName(root: string, record: ContainerRecord, madeUp: boolean, fol
 		if (!madeUp || attempt === 20) {
 			throw new CortenError("already-exists", `cannot name a container "${name}": container ${owner.slice(0, 12)} has that name`, {
 				at: "--name",
-				hint: `remove it (corten rm ${name}) or choose another name`,
+				hint: `remove it (corten rm ${name}), replace it (--replace) or choose another name`,
 			});
 		}
 		name = newName(attempt);
