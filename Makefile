@@ -93,7 +93,7 @@ e2e: build ## one end-to-end file: make e2e FILE=run
 conformance: build ## the conformance tests alone, against corten-runtime, runc and crun
 	@$(BUN) scripts/test.ts test/conformance
 
-bench: build build/floor build/stopwatch ## corten beside the floor, crun, runc, podman and docker (those that are installed)
+bench: build build/floor build/stopwatch build/since ## corten beside the floor, crun, runc, podman and docker (those that are installed)
 	@$(BUN) bench/bench.ts $(ARGS)
 
 # What launch does with plans that nobody would make, under the sanitizers; libFuzzer comes with Debian's clang (apt-get install clang).
@@ -122,7 +122,7 @@ fuzz: need-bun build/fuzz/plan ## fuzzes the plan decoder of launch: make fuzz S
 	build/fuzz/plan -max_len=65536 -timeout=20 -rss_limit_mb=3000 -max_total_time=$(SECONDS) -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/finding- build/fuzz/corpus build/fuzz/seeds
 
-build/floor build/stopwatch: build/%: bench/%.c
+build/floor build/stopwatch build/since: build/%: bench/%.c
 	@mkdir -p build
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
 

@@ -15,6 +15,13 @@ import { type Candidate, measure, median, printTable, round, type Timing } from 
 import { bareRuntime, cortenEngine, dockerEngine, type Engine, podmanEngine } from "./peers.ts";
 import { benchRuntimes } from "./runtime.ts";
 
+if (process.argv.includes("units")) {
+	console.log(`corten bench: Linux ${release()}, ${cpus().length} processors, ${cpus()[0]?.model}`);
+	const { benchUnits } = await import("./units.ts");
+	await benchUnits(process.argv.includes("quick"));
+	process.exit(0);
+}
+
 // crun refuses hybrid cgroups (v1 with a v2 folder beside it); without the v2 folder it takes the machine for v1. The mount goes away
 // only in here: the namespace is ours.
 if (process.argv[2] !== "inside") {
