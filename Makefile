@@ -136,6 +136,9 @@ install: build ## PREFIX=/usr DESTDIR=
 	install -m 755 build/corten-bun $(DESTDIR)$(PREFIX)/libexec/corten/corten-bun
 	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
 	install -m 755 build/init $(DESTDIR)$(PREFIX)/libexec/corten/init
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
+	sed 's,@PREFIX@,$(PREFIX),' systemd/corten-restart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-restart.service
+	ln -sfn ../corten-restart.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/corten-restart.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
 	@for page in docs/man/*.[1-8]; do \

@@ -57,6 +57,12 @@ export type RunRequest = {
 	readonly sdnotify: SdNotify | undefined;
 	/** A container that has the name goes first. */
 	readonly replace: boolean;
+	/** docker's policy; retries: how often at most, 0 without end. */
+	readonly restart: { readonly name: "no" | "on-failure" | "always" | "unless-stopped"; readonly retries: number };
+	/** The name of the transient unit of a detached container, or none; undefined: the usual one, where there is systemd. */
+	readonly unit: string | undefined;
+	/** Have systemd-machined know it. */
+	readonly register: boolean;
 	readonly platform: Platform | undefined;
 	/** A folder of the host that is the root instead of an image. Absolute. */
 	readonly rootfs: string | undefined;

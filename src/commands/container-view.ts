@@ -19,6 +19,7 @@ export const containerHeadings = {
 	LocalVolumes: "LOCAL VOLUMES",
 	Mounts: "MOUNTS",
 	Networks: "NETWORKS",
+	Unit: "UNIT",
 } as const;
 
 /** docker's state word: it has no word for a container that is being made. */
@@ -61,6 +62,7 @@ export function viewContainer(
 		LocalVolumes: String(record.mounts.filter(({ type }) => type === "volume").length),
 		Mounts: mounts.join(","),
 		Networks: record.network,
+		Unit: record.unit?.name ?? "",
 	};
 }
 

@@ -32,6 +32,10 @@ function entry<T extends OptionTable>(
 /** name -> command. Every command file exports `command`. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
 	run: entry("containers", () => import("./run.ts"), 125),
+	create: entry("containers", () => import("./create.ts")),
+	start: entry("containers", () => import("./start.ts")),
+	restart: entry("containers", () => import("./restart.ts")),
+	wait: entry("containers", () => import("./wait.ts")),
 	plan: entry("containers", () => import("./plan.ts"), 125),
 	exec: entry("containers", () => import("./exec.ts"), 125),
 	ps: entry("containers", () => import("./ps.ts")),
@@ -45,6 +49,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	rmi: entry("images", () => import("./rmi.ts")),
 	info: entry("engine", () => import("./info.ts")),
 	version: entry("engine", () => import("./version.ts")),
+	"unit-event": entry("engine", () => import("./unit-event.ts")),
 	completion: entry("engine", () => import("./completion.ts")),
 	help: entry("engine", () => import("./help.ts")),
 };
@@ -61,6 +66,10 @@ export const aliases: Readonly<Record<string, Readonly<Record<string, readonly [
 	},
 	container: {
 		run: ["run"],
+		create: ["create"],
+		start: ["start"],
+		restart: ["restart"],
+		wait: ["wait"],
 		exec: ["exec"],
 		ls: ["ps"],
 		list: ["ps"],

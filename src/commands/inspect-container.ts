@@ -3,6 +3,7 @@
 
 import { readTextIfPresent } from "../linux/file.ts";
 import { formatSignal } from "../linux/signals.ts";
+import { readRestarts, readStartFile } from "../supervise/start-file.ts";
 import type { Container } from "../supervise/state.ts";
 import { formatTime, stateWord } from "./container-view.ts";
 
@@ -47,9 +48,9 @@ export function inspectContainer(container: Container): Record<string, unknown> 
 		Args: record.args,
 		State: inspectState(container),
 		Image: record.image?.configDigest ?? "",
-		LogPath: record.detached ? `${folder}/log` : "",
+		LogPath: record.detached && record.unit === null ? `${folder}/log` : "",
 		Name: `/${record.name}`,
-		RestartCount: 0,
+		RestartCount: readRestarts(folder),
 		Driver: record.rootfs === null ? "erofs" : "rootfs",
 		Platform: "linux",
 		HostConfig: inspectHostConfig(container, config),
@@ -73,6 +74,10 @@ export function inspectContainer(container: Container): Record<string, unknown> 
 		Annotations: new Map(Object.entries(record.annotations)),
 		ImageDigest: record.image?.digest ?? "",
 		BundlePath: folder,
+		Unit:
+			record.unit === null
+				? null
+				: { Name: record.unit.name, InvocationId: record.unit.invocation, User: record.unit.user, Own: record.unit.own },
 	};
 }
 
@@ -92,7 +97,8 @@ function inspectState({ state }: Container): Record<string, unknown> {
 	};
 }
 
-function inspectHostConfig({ record }: Container, { root, process, linux }: ConfigView): Record<string, unknown> {
+function inspectHostConfig({ record, folder }: Container, { root, process, linux }: ConfigView): Record<string, unknown> {
+	const start = readStartFile(folder);
 	const { memory, pids, cpu } = linux?.resources ?? {};
 	return {
 		NetworkMode: record.network,
@@ -109,8 +115,8 @@ function inspectHostConfig({ record }: Container, { root, process, linux }: Conf
 		CpuQuota: cpu?.quota ?? 0,
 		CpuPeriod: cpu?.period ?? 0,
 		CpusetCpus: cpu?.cpus ?? "",
-		RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
-		LogConfig: { Type: record.detached ? "cri" : "none" },
+		RestartPolicy: { Name: start?.restart.name ?? "no", MaximumRetryCount: start?.restart.retries ?? 0 },
+		LogConfig: { Type: record.unit !== null ? "journald" : record.detached ? "cri" : "none" },
 	};
 }
 

@@ -7,6 +7,7 @@ import { formatOne } from "./format.ts";
 import { inspectContainer } from "./inspect-container.ts";
 import { throwAll } from "./targets.ts";
 import { toJson } from "./template-functions.ts";
+import { settleEnds } from "./unit-control.ts";
 
 /** `corten inspect` */
 export const command = defineCommand({
@@ -48,7 +49,8 @@ export const command = defineCommand({
 async function inspect(context: Context, type: string | undefined, target: string): Promise<unknown> {
 	if (type !== "image") {
 		try {
-			return inspectContainer(findContainer(context.root, target));
+			const [container] = settleEnds(context.root, [findContainer(context.root, target)]);
+			if (container !== undefined) return inspectContainer(container);
 		} catch (error) {
 			if (type === "container" || !isError(error, "not-found")) throw error;
 		}

@@ -2,11 +2,14 @@
 
 import { parseSignal } from "../linux/signals.ts";
 import { signalContainer, waitForEnd } from "../supervise/end.ts";
-import { findContainer } from "../supervise/state.ts";
+import { type Container, findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
 import { forEachTarget } from "./targets.ts";
+import { mayHaveUnit, noteStop, stopUnitOf, waitForUnitEnd } from "./unit-control.ts";
 
 const SIGKILL = 9;
+/** How long its end may take. */
+const finishMs = 10_000;
 
 /** `corten kill` */
 export const command = defineCommand({
@@ -29,9 +32,23 @@ export const command = defineCommand({
 		forEachTarget(context, operands, (target) => {
 			const container = findContainer(context.root, target);
 			signalContainer(container, signal, "kill");
-			if (signal === SIGKILL) waitForEnd(context.root, container, 10_000);
+			if (signal === SIGKILL) endKilled(context.root, container);
 			return true;
 		});
 		return 0;
 	},
 });
+
+/** As docker's: who is killed by a person stays dead, whatever the policy of a unit that is corten's own. A unit of a person's goes by its Restart=. */
+function endKilled(root: string, container: Container): void {
+	if (container.record.unit === null) {
+		waitForEnd(root, container, finishMs);
+		return;
+	}
+	if (container.record.unit.own && mayHaveUnit(container)) {
+		using unit = stopUnitOf(root, container);
+		unit?.wait(finishMs);
+		noteStop(container);
+	}
+	waitForUnitEnd(root, container, finishMs);
+}

@@ -7,6 +7,7 @@ import { LogFollower } from "../supervise/follow.ts";
 import { findTail, type LogEntry, LogReader, parseMoment } from "../supervise/log.ts";
 import { findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
+import { showJournal } from "./journal.ts";
 
 /** `corten logs` */
 export const command = defineCommand({
@@ -24,6 +25,8 @@ export const command = defineCommand({
 	description: [
 		"Prints the log file of a container that was started with -d: what it wrote to stdout on stdout, and what it wrote to stderr on " +
 			"stderr. The file is in the format of the Kubernetes CRI, in the container's folder.",
+		"A container in a unit of systemd's writes into the journal: then this is what journalctl reads there, all of it on stdout. " +
+			"Of a container that corten has put into a unit the lines of all its runs are shown; of a unit that a person has written, those of the run that made the container.",
 	],
 	examples: [
 		["corten logs web", "all of it"],
@@ -32,6 +35,13 @@ export const command = defineCommand({
 	],
 	run: (context, options, [target = ""]) => {
 		const container = findContainer(context.root, target);
+		const now = Date.now();
+		const [since, until] = [momentOf("--since", options.since, now), momentOf("--until", options.until, now)];
+		const count = parseCount(options.tail);
+		if (container.record.unit !== null) {
+			const { follow, timestamps } = options;
+			return showJournal(container, { follow, timestamps, since, until, lines: count });
+		}
 		const path = `${container.folder}/log`;
 		if (!exists(path)) {
 			if (container.record.detached) return 0;
@@ -41,10 +51,7 @@ export const command = defineCommand({
 		}
 		using fd = openFd(path, O_RDONLY | O_NOFOLLOW);
 		using follower = options.follow ? new LogFollower(context.root, container) : undefined;
-		const count = parseCount(options.tail);
 		const reader = new LogReader(fd, count === undefined ? 0 : findTail(fd, count));
-		const now = Date.now();
-		const [since, until] = [momentOf("--since", options.since, now), momentOf("--until", options.until, now)];
 		const printer = createPrinter(options.timestamps);
 		for (let more = true; ; ) {
 			for (let entries = reader.read(); entries.length > 0; entries = reader.read()) {

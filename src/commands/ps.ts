@@ -1,13 +1,14 @@
 // corten ps: the containers of this root folder.
 
 import { CortenError } from "../base/errors.ts";
-import { listContainers } from "../supervise/state.ts";
+import { type Container, listContainers } from "../supervise/state.ts";
 import { sweep } from "../supervise/sweep.ts";
 import { defineCommand } from "./command.ts";
 import { containerHeadings, viewContainer } from "./container-view.ts";
 import { parseFilters } from "./filter.ts";
 import { formatRows } from "./format.ts";
 import { warn } from "./targets.ts";
+import { settleEnds } from "./unit-control.ts";
 
 const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
 
@@ -29,6 +30,7 @@ export const command = defineCommand({
 	description: [
 		"Lists running containers, the newest first. Before that it finishes what killed processes left behind: a container whose " +
 			"supervisor was killed is shown as exited with status 137, and is removed if it was started with --rm.",
+		"The column UNIT, shown when one of them has a unit of systemd's, names it ({{.Unit}} in templates); how a container in a unit ended is what its manager says.",
 	],
 	examples: [
 		["corten ps -a", "all containers"],
@@ -40,17 +42,22 @@ export const command = defineCommand({
 		const last = options.latest ? 1 : parseLast(options.last);
 		const stateAsked = options.filter.some((filter) => /^(status|exited)=/.test(filter));
 		sweep(context.root, warn(context));
-		const found = listContainers(context.root, warn(context))
+		const found = settleEnds(context.root, listContainers(context.root, warn(context)))
 			.filter(({ state }) => options.all || last !== undefined || stateAsked || state.status === "running")
 			.filter(matches)
 			.slice(0, last);
 		const nowMs = Date.now();
 		const rows = found.map((container) => viewContainer(container, !options["no-trunc"], nowMs));
 		if (options.quiet && options.format === undefined) context.print(rows.map(({ ID }) => `${ID}\n`).join(""));
-		else context.print(formatRows(options.format, columns, containerHeadings, rows));
+		else context.print(formatRows(options.format, columnsOf(found), containerHeadings, rows));
 		return 0;
 	},
 });
+
+/** docker's columns, and where a container is in a unit, which. */
+function columnsOf(found: readonly Container[]): readonly string[] {
+	return found.some(({ record }) => record.unit !== null) ? [...columns, "Unit"] : columns;
+}
 
 function parseLast(text: string | undefined): number | undefined {
 	if (text === undefined || text === "-1" || text === "0") return undefined;

@@ -2,13 +2,17 @@
 
 import { isError } from "../base/errors.ts";
 import { signalContainer, waitForEnd } from "../supervise/end.ts";
+import { releaseUnit } from "../supervise/reclaim.ts";
 import { removeContainer } from "../supervise/remove.ts";
 import { type Container, findContainer } from "../supervise/state.ts";
 import { sweep } from "../supervise/sweep.ts";
 import { defineCommand } from "./command.ts";
 import { forEachTarget, warn } from "./targets.ts";
+import { mayHaveUnit, stopUnitOf } from "./unit-control.ts";
 
 const SIGKILL = 9;
+/** How long its end may take. */
+const finishMs = 10_000;
 
 /** `corten rm` */
 export const command = defineCommand({
@@ -38,20 +42,32 @@ export const command = defineCommand({
 				context.log("info", error.message);
 				return false;
 			}
-			if (options.force) end(context.root, container);
+			if (options.force || container.state.process === null) end(context.root, container);
 			removeContainer(context.root, container.record.id, container.record.name);
+			releaseUnit(context.root, container.record);
 			return true;
 		});
 		return 0;
 	},
 });
 
+/** Its payload, and its unit with it: one that is about to be started again too. */
 function end(root: string, container: Container): void {
+	if (mayHaveUnit(container)) {
+		killIfRunning(container);
+		using unit = stopUnitOf(root, container);
+		unit?.wait(finishMs);
+		return;
+	}
 	if (container.state.process === null) return;
+	killIfRunning(container);
+	waitForEnd(root, container, finishMs);
+}
+
+function killIfRunning(container: Container): void {
 	try {
 		signalContainer(container, SIGKILL, "remove");
 	} catch (error) {
 		if (!isError(error, "wrong-state")) throw error;
 	}
-	waitForEnd(root, container, 10_000);
 }

@@ -50,7 +50,7 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 		mounts: [...asked.mounts, ...unitMounts(env, shown, asked)],
 	};
 	return {
-		place: { name: service.name, invocation: service.invocation, user: service.user },
+		place: { name: service.name, invocation: service.invocation, user: service.user, own: false },
 		request,
 		frame: {
 			...(handOver !== undefined && { watch: "leave", handOver }),

@@ -30,7 +30,17 @@ export const runOptions = {
 	label: { kind: "list", short: "l", metavar: "KEY=VALUE", help: "set a label of the container" },
 	"label-file": { kind: "list", metavar: "FILE", help: "read labels from a file, one a line" },
 	annotation: { kind: "list", metavar: "KEY=VALUE", help: "set an annotation in config.json" },
-	restart: { kind: "value", metavar: "POLICY", help: "restart policy; only no: let a unit of the init system restart it" },
+	restart: {
+		kind: "value",
+		metavar: "POLICY",
+		help: "with -d, where systemd runs: no (default), on-failure[:TIMES], always or unless-stopped",
+	},
+	unit: {
+		kind: "value",
+		metavar: "NAME",
+		help: "with -d, where systemd runs: the transient unit's name (default corten-NAME.service); none makes none",
+	},
+	register: { kind: "flag", help: "have systemd-machined know the container: machinectl list" },
 	// the image
 	pull: { kind: "value", metavar: "WHEN", choices: ["always", "missing", "never"], help: "when to pull the image (default missing)" },
 	quiet: { kind: "flag", short: "q", help: "do not show the progress of a pull" },

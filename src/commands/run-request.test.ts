@@ -45,7 +45,7 @@ test("without options nothing is asked for", () => {
 
 test("docker's spellings are read", () => {
 	const all = request(
-		..."-dit --rm --name web -e A=1 -e CALLER -w /w -u 1:2 -h host --entrypoint x -v ./a:/a:ro --tmpfs /t --read-only --net host".split(
+		..."-dit --rm=false --name web -e A=1 -e CALLER -w /w -u 1:2 -h host --entrypoint x -v ./a:/a:ro --tmpfs /t --read-only --net host".split(
 			" ",
 		),
 		..."--cap-add net_admin --cap-drop ALL --security-opt no-new-privileges --security-opt seccomp=unconfined -m 1g --cpus 2 -c 5".split(
@@ -54,7 +54,7 @@ test("docker's spellings are read", () => {
 		..."--stop-signal int --stop-timeout 3 -l a=b -l c --annotation x=y --pull never --cidfile id --pidfile /p --cgroup-parent a/b".split(
 			" ",
 		),
-		..."--ulimit core=1 --ulimit core=2 --shm-size 1m --oom-score-adj -5 --group-add 5 --restart no --userns host --platform linux/arm64".split(
+		..."--ulimit core=1 --ulimit core=2 --shm-size 1m --oom-score-adj -5 --group-add 5 --restart on-failure:4 --unit web --userns host --platform linux/arm64".split(
 			" ",
 		),
 	);
@@ -62,7 +62,9 @@ test("docker's spellings are read", () => {
 		detach: true,
 		interactive: true,
 		tty: true,
-		remove: true,
+		remove: false,
+		restart: { name: "on-failure", retries: 4 },
+		unit: "web.service",
 		name: "web",
 		env: ["A=1", "CALLER=yes"],
 		workdir: "/w",
@@ -100,7 +102,10 @@ test.each([
 	["--ipc container:x", "unsupported --ipc"],
 	["--pid container:x", "unsupported --pid"],
 	["--userns keep-id", "unsupported --userns"],
-	["--restart always", "unsupported --restart"],
+	["--restart sometimes", "invalid-argument --restart"],
+	["--restart always:3", "invalid-argument --restart"],
+	["--restart always --rm", "invalid-argument --restart"],
+	["--unit a/b", "invalid-argument --unit"],
 	["--uts host --hostname x", "invalid-argument --hostname"],
 	["--hostname -x", "invalid-argument --hostname"],
 	[`--hostname ${"x".repeat(65)}`, "invalid-argument --hostname"],

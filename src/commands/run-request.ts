@@ -21,6 +21,7 @@ import { parseSignal } from "../linux/signals.ts";
 import { isContainerName } from "../supervise/names.ts";
 import { parseDomain, parseExtraHost, parseHostname, parseIp, parseMode } from "./run-network.ts";
 import type { runOptions } from "./run-options.ts";
+import { parseRestart, parseUnit } from "./run-restart.ts";
 import { parseSecurityOptions } from "./run-security.ts";
 
 /** The surroundings of the caller that option words refer to. */
@@ -88,13 +89,6 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 	const network = parseNetwork(parsed);
 	const uts = parseMode(parsed.uts, "--uts", ["private", "host"]);
 	parseMode(parsed.userns, "--userns", ["host"]);
-	if (parsed.restart !== undefined && parsed.restart !== "no" && parsed.restart !== "") {
-		const hint = "let the init system restart it: run it in a unit with Restart=";
-		throw new CortenError("unsupported", `cannot use restart policy "${parsed.restart}": corten has no daemon to restart containers`, {
-			at: "--restart",
-			hint,
-		});
-	}
 	if (uts === "host" && (parsed.hostname !== undefined || parsed.domainname !== undefined)) {
 		const at = parsed.hostname === undefined ? "--domainname" : "--hostname";
 		throw new CortenError("invalid-argument", `cannot combine ${at} and --uts=host: the host would be renamed`, { at });
@@ -110,6 +104,9 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 		quiet: parsed.quiet,
 		sdnotify: parseSdNotify(parsed.sdnotify),
 		replace: parsed.replace,
+		restart: parseRestart(parsed.restart, parsed.rm),
+		unit: parseUnit(parsed.unit),
+		register: parsed.register,
 		platform: located("--platform", () => (parsed.platform === undefined ? undefined : parsePlatform(parsed.platform))),
 		rootfs: pathOf(parsed.rootfs, "--rootfs", surroundings),
 		cidFile: pathOf(parsed.cidfile, "--cidfile", surroundings),

@@ -18,6 +18,8 @@ import { type CreatedContainer, createContainer, discardContainer } from "../sup
 import { containerFolder } from "../supervise/layout.ts";
 import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
+import { type StartFile, writeStartFile } from "../supervise/start-file.ts";
+import { isUsers, systemdRuns } from "../systemd/booted.ts";
 import { checkPrivilege, findService, type Service } from "../systemd/service.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { type Laps, startLaps } from "./laps.ts";
@@ -36,6 +38,7 @@ export const command = defineCommand({
 		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]). With --rootfs the root is a folder of the host and there is no IMAGE.",
 		"corten compiles the image and the options into a list of system calls (see corten-plan(1)), and becomes the small program that executes it. The payload is its child; the standard descriptors are the caller's own. Signals are passed on, and corten ends as the payload ended: with its status, or 128 plus the number of the signal that ended it. 125 is a failure of corten, 126 a command that cannot be executed, 127 one that is not there.",
 		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's; User= needs ExecStart=!/usr/bin/corten, and DynamicUser= ExecStart=+. With other types corten's launcher stays and ends as the command does.",
+		"With -d, where systemd runs, the container is the main process of a transient unit, corten-NAME.service, and nothing of corten stays with it: its output is the journal's (corten logs), limits are the unit's properties, --restart is its Restart=. See corten-start(1) for what happens after a boot. With -t, or --unit none, launch watches it.",
 		"Without --network the container has only a loopback interface (as with --network none): bridges are not there yet.",
 	],
 	examples: [
@@ -113,8 +116,15 @@ async function findHeld(context: Context, find: () => Promise<ImageRecord | unde
 }
 
 /** Makes the container and becomes launch. @throws what the stages throw; nothing is left behind then */
-export async function start(context: Context, input: StartInput, laps: Laps): Promise<never> {
+export async function start(context: Context, input: StartInput, laps: Laps): Promise<number> {
 	const { host, image, service } = input;
+	if (service === undefined) {
+		const { detach, tty, unit, restart, register } = input.request;
+		if (detach && !tty && unit !== "none" && systemdRuns(isUsers()))
+			return (await import("./run-transient.ts")).runInOwnUnit(context, input, laps);
+		if (restart.name !== "no" || register || (unit !== undefined && unit !== "none"))
+			(await import("./start-unit.ts")).refuseUnitOptions(input.request);
+	}
 	const id = newId();
 	const inUnit = service === undefined ? undefined : await import("./run-in-unit.ts");
 	if (service !== undefined) inUnit?.checkSandbox(service, [context.root, context.runroot]);
@@ -132,6 +142,7 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 	const created = createContainer(context.root, context.runroot, describeContainer({ ...input, request }, unit, bundle, id, folder));
 	try {
 		fillFolder(folder, bundle);
+		if (!request.remove && unit === undefined) writeStartFile(folder, startFileOf(request, bundle, folder, ""));
 		if (unit !== undefined) (await import("../supervise/reclaim.ts")).claimUnit(context.root, unit.place, id);
 		cidFile?.write(id);
 		laps.lap("folder");
@@ -153,8 +164,9 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 }
 
 /** `--cidfile`: made before the container, so that a file in the way stops the start; removed again when the start fails. */
-class CidFile implements Disposable {
+export class CidFile implements Disposable {
 	readonly path: string;
+	#kept = false;
 	constructor(path: string) {
 		this.path = path;
 		writeFile(path, "", 0o644, O_CREAT | O_EXCL);
@@ -162,21 +174,37 @@ class CidFile implements Disposable {
 	write(id: string): void {
 		writeFile(this.path, id, 0o644, 0);
 	}
+	keep(): void {
+		this.#kept = true;
+	}
 	[Symbol.dispose](): void {
-		unlink(this.path);
+		if (!this.#kept) unlink(this.path);
 	}
 }
 
 /** What the bundle brought, into the folder: config.json for exec and inspect, and the writable layer. */
-function fillFolder(folder: string, bundle: Bundle): void {
+export function fillFolder(folder: string, bundle: Bundle): void {
 	writeFile(`${folder}/config.json`, encodeConfig(bundle.config));
 	if (bundle.rootfs.kind !== "layers" || bundle.rootfs.upper === undefined) return;
 	makeFolder(bundle.rootfs.upper.upperDir, 0o755);
 	makeFolder(bundle.rootfs.upper.workDir);
 }
 
+/** start.json: what another start needs beside config.json. @param unit that it gets, or "" */
+export function startFileOf(request: RunRequest, bundle: Bundle, folder: string, unit: string): StartFile {
+	return {
+		rootfs: bundle.rootfs,
+		files: bundle.files.map(({ path, content }) => ({ source: `${folder}/${path}`, content })),
+		pidFile: request.pidFile ?? "",
+		restart: request.restart,
+		sdnotify: request.sdnotify === "container" ? "container" : "conmon",
+		register: request.register,
+		unit,
+	};
+}
+
 /** container.json: what later commands must know. */
-function describeContainer(
+export function describeContainer(
 	{ request, host, reference, image }: Omit<StartInput, "service" | "words">,
 	unit: InUnit | undefined,
 	bundle: Bundle,

@@ -27,6 +27,8 @@ export type Native = {
 	 * @throws Error when it cannot be started
 	 */
 	readonly runProgram: (path: string, argv: readonly string[], options: ProgramOptions) => number | string;
+	/** Starts a program with our environment, without input and with `stdout`, and does not wait. @returns its pid @throws Error when it cannot be started */
+	readonly startProgram: (path: string, argv: readonly string[], stdout: number) => number;
 	/** Starts this program once more, with `fd` as its descriptor 3 and stderr as ours, and does not wait. @param argv with argv[0] */
 	readonly startSelf: (argv: readonly string[], fd: number) => void;
 };

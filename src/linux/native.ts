@@ -48,6 +48,10 @@ function splitVariable(word: string): [string, string] {
 	return equals < 0 ? [word, ""] : [word.slice(0, equals), word.slice(equals + 1)];
 }
 
+/** @see Native.startProgram */
+export const startProgram: Native["startProgram"] = (path, [argv0 = path, ...rest], stdout) =>
+	Bun.spawn([path, ...rest], { argv0, stdio: ["ignore", stdout, "inherit"] }).pid;
+
 /** @see Native.startSelf */
 export const startSelf: Native["startSelf"] = (argv, fd) => {
 	const [argv0 = "corten", ...rest] = argv;

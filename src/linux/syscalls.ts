@@ -31,6 +31,7 @@ const x64 = {
 	utimensat: 280,
 	pwritev: 296,
 	renameat2: 316,
+	pipe2: 293,
 	memfd_create: 319,
 	execveat: 322,
 	statx: 332,

@@ -110,8 +110,9 @@ export function addEnd(steps: Steps, frame: Frame, cgroups: readonly string[]): 
 }
 
 /** What is undone when the start fails: nobody stays who could do it later. */
-function takeBack(steps: Steps, { folder, atEnd }: Frame, cgroups: readonly string[]): void {
+function takeBack(steps: Steps, { folder, atEnd, again }: Frame, cgroups: readonly string[]): void {
 	for (const path of cgroups) add(steps, "rmcgroup", { dir: cwd, path }, `remove cgroup "${path}"`, "", opFlags.onFailure);
+	if (again === true) return;
 	if (atEnd.kind === "remove" && atEnd.nameLink !== undefined)
 		add(
 			steps,

@@ -39,6 +39,8 @@ export type Frame = {
 	readonly watch?: "supervise" | "leave" | "gate";
 	/** With `leave`: the new process becomes the caller's child, and its manager is told so. */
 	readonly handOver?: HandOver;
+	/** The container was there before, and stays when this start fails. */
+	readonly again?: boolean;
 	/** The cgroup v2 folder of the unit that the container is in: it gets the device rules, and nothing else is made. */
 	readonly unitCgroup?: string;
 	/** Where relative paths of config.json begin (absolute); the folder when it is not given. */

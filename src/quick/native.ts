@@ -53,6 +53,14 @@ export const runProgram: Native["runProgram"] = (path, argv, { env, input, timeo
 	}
 };
 
+/** @see Native.startProgram */
+export const startProgram: Native["startProgram"] = (path, argv, stdout) => {
+	const nothing = must(call(nr.openat, -100, text("/dev/null"), O_CLOEXEC, 0), "open /dev/null");
+	const pid = host.spawn(path, argv, undefined, [nothing, stdout, 2]);
+	call(nr.close, nothing);
+	return must(pid, "vfork");
+};
+
 /** @see Native.startSelf */
 export const startSelf: Native["startSelf"] = (argv, fd) => {
 	const nothing = must(call(nr.openat, -100, text("/dev/null"), 2 | O_CLOEXEC, 0), "open /dev/null");

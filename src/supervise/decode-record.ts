@@ -38,7 +38,7 @@ const containerRecord: Decoder<ContainerRecord> = object({
 	cgroups: list(string),
 	network: string,
 	mounts: list(mount),
-	unit: fallback(nullable(object({ name: string, invocation: string, user: boolean })), null),
+	unit: fallback(nullable(object({ name: string, invocation: string, user: boolean, own: fallback(boolean, false) })), null),
 });
 
 /**

@@ -53,6 +53,14 @@ export function claimUnit(root: string, unit: NonNullable<ContainerRecord["unit"
 	makeLink(linkTarget(id), link);
 }
 
+/** Takes that back, when the container is gone. */
+export function releaseUnit(root: string, { id, unit }: Pick<ContainerRecord, "id" | "unit">): void {
+	if (unit === null) return;
+	const link = unitLink(root, unit);
+	const target = readLink(link);
+	if (target !== undefined && idOfLink(target) === id) unlink(link);
+}
+
 function containerAt(root: string, link: string): Container | undefined {
 	const target = readLink(link);
 	return target === undefined ? undefined : readContainer(root, idOfLink(target));

@@ -1,4 +1,4 @@
-// container.json: what corten must know about a container later, and config.json does not say. Written once, when the folder is made.
+// container.json: what corten must know about a container later, and config.json does not say. Written when the folder is made.
 // The types and the encoder alone, for the fast path; decode-record.ts reads it back.
 
 /** A mount as `inspect` shows it. */
@@ -62,10 +62,12 @@ export type ContainerRecord = {
 		readonly invocation: string;
 		/** Of a user's manager. */
 		readonly user: boolean;
+		/** Made by corten for this container, by `run -d` or `start`: it goes with it. */
+		readonly own: boolean;
 	} | null;
 };
 
-/** The text of container.json. */
+/** The text of container.json. Written again by each start in a unit, which has another invocation. */
 export function encodeRecord(record: ContainerRecord): string {
 	return `${JSON.stringify(record)}\n`;
 }

@@ -47,6 +47,12 @@ export function sweep(root: string, onProblem: (error: CortenError) => void): vo
 	sweepUnits(root);
 }
 
+/** Finishes one container that has ended, as {@link sweep} would. One that somebody else has locked stays. */
+export function finishContainer(root: string, id: string): void {
+	using held = lockFolder(containerFolder(root, id));
+	if (held !== undefined) finish(root, id);
+}
+
 /** One container nobody watches; its lock is ours. */
 function finish(root: string, id: string): void {
 	const record = readRecord(root, id);
@@ -62,12 +68,15 @@ function finish(root: string, id: string): void {
 	if (!ended && started !== undefined && started.startedAt / 1_000_000_000n >= bootTimeSeconds())
 		killStraggler(started.pid, started.startTime);
 	removeCgroups(record.cgroups);
+	// Made by `create`, or for a unit, and yet to be started: --rm is about the end of that.
+	const waits = !ended && started === undefined && exists(`${folder}/start.json`) && ownsName(root, record);
+	if (waits) return;
 	if (record.removeAtEnd || (!ended && started === undefined && !ownsName(root, record))) removeLocked(root, id, record.name);
 	else if (!ended && started !== undefined && record.unit === null) writeExit(folder);
 }
 
 /** The start time of a process counts from the boot, so after another boot it could fit a stranger: then nothing is killed. */
-function bootTimeSeconds(): bigint {
+export function bootTimeSeconds(): bigint {
 	return BigInt(/^btime (\d+)$/m.exec(readTextIfPresent("/proc/stat") ?? "")?.[1] ?? 0);
 }
 

@@ -64,9 +64,9 @@ export class Bus implements Disposable {
 		}
 	}
 
-	/** Waits for a signal, also one that came during a call. @throws `unavailable` after 30 s */
-	waitForSignal(member: string, fits: (body: readonly unknown[]) => boolean): readonly unknown[] {
-		const deadline = performance.now() + timeoutMs;
+	/** Waits for a signal, also one that came during a call. @throws `unavailable` after the time (30 s) */
+	waitForSignal(member: string, fits: (body: readonly unknown[]) => boolean, waitMs = timeoutMs): readonly unknown[] {
+		const deadline = performance.now() + waitMs;
 		for (;;) {
 			const message = this.signals.shift() ?? this.receive(deadline);
 			if (message.type === types.signal && message.member === member && fits(message.body)) return message.body;
@@ -110,7 +110,7 @@ export class Bus implements Disposable {
 		const polled = new Int32Array([this.fd.number, POLLIN]);
 		const time = new BigInt64Array([BigInt(Math.floor(leftMs / 1000)), BigInt(Math.floor((leftMs % 1000) * 1e6))]);
 		if (syscall(nr.ppoll, polled, 1, time, null, 8) === 0)
-			throw new CortenError("unavailable", "cannot talk to systemd: no answer in 30 s");
+			throw new CortenError("unavailable", "cannot talk to systemd: no answer in time");
 		const buffer = new Uint8Array(64 << 10);
 		const length = syscall(nr.read, this.fd.number, buffer, buffer.length);
 		if (length === -4) return;

@@ -7,12 +7,14 @@ import { type Bus, BusError, connectBus, type Target } from "./bus.ts";
 import { flag, type Property, text } from "./properties.ts";
 import type { Unit } from "./unit.ts";
 
-const manager: Target = {
+/** systemd itself. */
+export const manager: Target = {
 	destination: "org.freedesktop.systemd1",
 	path: "/org/freedesktop/systemd1",
 	interface: "org.freedesktop.systemd1.Manager",
 };
-const broker: Target = { destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus" };
+/** The message bus itself. */
+export const broker: Target = { destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus" };
 
 /** Where systemd listens: the message bus, and its own socket, which is there also where no bus is installed. */
 function addresses(user: boolean): { readonly bus: string; readonly own: string } {
@@ -131,12 +133,14 @@ function startPatiently(systemd: Systemd, name: string, start: () => readonly un
 	}
 }
 
-function waitForJob({ bus }: Systemd, job: unknown): string {
-	const [, , , result] = bus.waitForSignal("JobRemoved", ([, path]) => path === job);
+/** Waits for the end of a job. @returns `done`, `failed`, `canceled`... @throws `unavailable` after the time (30 s) */
+export function waitForJob({ bus }: Systemd, job: unknown, timeoutMs?: number): string {
+	const [, , , result] = bus.waitForSignal("JobRemoved", ([, path]) => path === job, timeoutMs);
 	return String(result);
 }
 
-function resetFailed({ bus }: Systemd, name: string): void {
+/** Lets systemd forget a failure. */
+export function resetFailed({ bus }: Systemd, name: string): void {
 	try {
 		bus.call(manager, "ResetFailedUnit", "s", [name]);
 	} catch (error) {

@@ -14,8 +14,8 @@ export type Guest = AsyncDisposable & {
 	readonly share: string;
 	/** Runs a command in a service of the guest, as its root or as `user` with a session of their own. */
 	run(command: readonly string[], options?: RunOptions & { readonly user?: string }): Promise<Result>;
-	/** `systemctl daemon-reload`, not in a service: a `systemd-run --wait` whose command ends while systemd reloads may wait for ever. */
-	reload(): Promise<void>;
+	/** `systemctl daemon-reload` (or -reexec), not in a service: a `systemd-run --wait` whose command ends while systemd reloads may wait for ever. */
+	reload(how?: "daemon-reload" | "daemon-reexec"): Promise<void>;
 	/** The words before a command that run it in the guest, for a terminal. */
 	enter(options?: { readonly user?: string }): string[];
 };
@@ -84,9 +84,9 @@ export async function bootNspawn(): Promise<Guest> {
 		share,
 		enter,
 		run: (command, options = {}) => run([...enter(options), "--pipe", "--", ...command], { timeoutMs: 60_000, ...options }),
-		reload: async () => {
-			const { status, stderr } = await run([...inside(), "systemctl", "daemon-reload"], { timeoutMs: 60_000 });
-			if (status !== 0) throw new Error(`daemon-reload: ${stderr}`);
+		reload: async (how = "daemon-reload") => {
+			const { status, stderr } = await run([...inside(), "systemctl", how], { timeoutMs: 60_000 });
+			if (status !== 0) throw new Error(`${how}: ${stderr}`);
 		},
 		[Symbol.asyncDispose]: async () => {
 			const leader = leaderOf(child.pid);
