@@ -249,18 +249,18 @@ describe("the unit's settings are the payload's", () => {
 		expect(seen).toEqual(["1234", "5", "300", "Cpus_allowed_list:\t0", "end", "83886080", "77", "500ms"]);
 	});
 
-	for (const [prefix, setting, shows] of [
-		["!", "User=daemon", /^1:1::1000:[0-9]+$/],
-		["+", "DynamicUser=yes\nUser=made-up", /^6[0-9]{4}:6[0-9]{4}::0*1000:/],
-		["!", "User=daemon\nGroup=games\nSupplementaryGroups=audio", /^1:60:[0-9 ]*29[0-9 ]*:1000:/],
+	for (const [name, prefix, setting, shows] of [
+		["plain-user", "!", "User=daemon", /^1:1::1000:[0-9]+$/],
+		["dynamic-user", "+", "DynamicUser=yes\nUser=made-up", /^6[0-9]{4}:6[0-9]{4}::0*1000:/],
+		["user-and-groups", "!", "User=daemon\nGroup=games\nSupplementaryGroups=audio", /^1:60:[0-9 ]*29[0-9 ]*:1000:/],
 	] as const) {
 		inGuest(`ExecStart=${prefix} with ${setting.replaceAll("\n", " ")}`, async () => {
 			const script =
 				'echo "$$(id -u):$$(id -g):$$(id -G | sed s/^[0-9]*//):1000:$$(cat $$CREDENTIALS_DIRECTORY/secret | wc -c)"; touch $$STATE_DIRECTORY/mine && echo end; exec sleep 1000';
 			const all = ["Type=notify", ...setting.split("\n"), "StateDirectory=theirs", "SetCredential=secret:treasure"];
-			await units.service("other", { lines: all, prefix, command: `sh -c '${script}'` });
+			await units.service(name, { lines: all, prefix, command: `sh -c '${script}'` });
 			const seen = await lines(
-				"systemctl start other; until_ 'log other | grep -q end'; log other | tail -2; systemctl kill -s KILL other; systemctl reset-failed other; rm -rf /var/lib/theirs /var/lib/private/theirs",
+				`systemctl start ${name}; until_ 'log ${name} | grep -q end'; log ${name} | tail -2; systemctl kill -s KILL ${name}; systemctl reset-failed ${name}; rm -rf /var/lib/theirs /var/lib/private/theirs`,
 			);
 			expect(seen[0]).toMatch(shows);
 			expect(seen[0]).toMatch(/:8$/);
