@@ -55,6 +55,16 @@ export const plainRequest: RunRequest = {
 	devices: [],
 	deviceRules: [],
 	shmSizeBytes: 64n << 20n,
+	health: {
+		disabled: false,
+		test: undefined,
+		intervalMs: undefined,
+		timeoutMs: undefined,
+		startPeriodMs: undefined,
+		startIntervalMs: undefined,
+		retries: undefined,
+		onFailure: "none",
+	},
 	resources: {},
 	cgroupParent: undefined,
 };

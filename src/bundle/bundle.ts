@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import { readText } from "../linux/file.ts";
 import type { HostFacts } from "../linux/host.ts";
 import { parseSignal } from "../linux/signals.ts";
+import type { HealthCheck } from "../spec/health.ts";
 import type { ImageRecord } from "../spec/image.ts";
 import type { RootfsRecipe } from "../spec/rootfs.ts";
 import type { Config, Device, Linux, Mount, NamespaceType, Resources, Seccomp } from "../spec/runtime.ts";
@@ -14,6 +15,7 @@ import { type BindKinds, checkPropagation, prepareSources } from "./bind-sources
 import { composeCapabilities } from "./capabilities.ts";
 import { defaultDeviceRules, hostDevices, resolveDevices } from "./device.ts";
 import { composeEnv } from "./environment.ts";
+import { composeHealth } from "./health.ts";
 import { findInit } from "./init-path.ts";
 import { composeMounts, rootPropagation } from "./mounts.ts";
 import { type BundleFile, networkFiles } from "./network-files.ts";
@@ -54,6 +56,8 @@ export type Bundle = {
 	/** Signal number of a polite stop. */
 	readonly stopSignal: number;
 	readonly stopTimeoutSeconds: number;
+	/** Undefined: nobody asks. */
+	readonly health: HealthCheck | undefined;
 	/** The image's, then those of the options; never in config.json, where an image could speak to a runtime (CVE-2026-53488). */
 	readonly labels: Readonly<Record<string, string>>;
 	/** The mounts that were asked for, as `inspect` shows them. */
@@ -117,6 +121,7 @@ export function createBundle(input: BundleInput): Bundle {
 		bindKinds,
 		stopSignal: options.stopSignal ?? imageStopSignal(imageConfig?.stopSignal ?? ""),
 		stopTimeoutSeconds: options.stopTimeoutSeconds ?? 10,
+		health: composeHealth(options.health, imageConfig?.healthcheck),
 		labels: { ...imageConfig?.labels, ...options.labels },
 		mounts: options.mounts.map((mount) => ({
 			type: mount.kind,

@@ -3,6 +3,7 @@
 
 import type { Platform } from "../spec/image.ts";
 import type { Resources } from "../spec/runtime.ts";
+import type { HealthRequest } from "./health.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
 
 /** A mount asked for by -v, --mount or --tmpfs. Paths are absolute and clean. */
@@ -109,6 +110,8 @@ export type RunRequest = {
 	readonly devices: readonly DeviceRequest[];
 	readonly deviceRules: readonly DeviceRule[];
 	readonly shmSizeBytes: bigint;
+
+	readonly health: HealthRequest;
 
 	/** Without `devices`. */
 	readonly resources: Omit<Resources, "devices">;

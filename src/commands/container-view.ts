@@ -1,5 +1,6 @@
 // A container as ps shows it: docker's fields, and docker's words for a state.
 
+import { type HealthStatus, readHealth } from "../supervise/health.ts";
 import type { Container, ContainerState } from "../supervise/state.ts";
 import { formatDuration } from "./format.ts";
 
@@ -27,20 +28,23 @@ export function stateWord(state: ContainerState): "created" | "running" | "exite
 	return state.status === "creating" ? "created" : state.status;
 }
 
-/** `Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`. @param nowMs milliseconds of the Unix clock */
-export function formatStatus(state: ContainerState, nowMs: number): string {
+/** docker's word for the health of a container: `none` without a check. */
+export function healthWord({ record: { health }, folder, state }: Container): HealthStatus | "none" {
+	return health === null || state.status !== "running" ? "none" : readHealth(folder, health, state.startedAt).status;
+}
+
+/** `Up 5 minutes`, `Up 2 hours (healthy)`, `Exited (0) 2 hours ago`, `Created`. @param nowMs milliseconds of the Unix clock */
+export function formatStatus(state: ContainerState, nowMs: number, health: HealthStatus | "none" = "none"): string {
 	const since = (time: bigint) => formatDuration(Math.max(0, nowMs - Number(time / 1_000_000n)));
-	if (state.status === "running") return `Up ${since(state.startedAt ?? BigInt(nowMs) * 1_000_000n)}`;
+	const shown = health === "none" ? "" : health === "starting" ? " (health: starting)" : ` (${health})`;
+	if (state.status === "running") return `Up ${since(state.startedAt ?? BigInt(nowMs) * 1_000_000n)}${shown}`;
 	if (state.status !== "exited") return "Created";
 	return state.finishedAt === null ? `Exited (${state.exitCode})` : `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
 }
 
 /** One row of ps. @param truncate shortens ids and commands as docker does @param nowMs milliseconds of the Unix clock */
-export function viewContainer(
-	{ record, state }: Container,
-	truncate: boolean,
-	nowMs: number,
-): Record<keyof typeof containerHeadings, string> {
+export function viewContainer(container: Container, truncate: boolean, nowMs: number): Record<keyof typeof containerHeadings, string> {
+	const { record, state } = container;
 	const words = [record.path, ...record.args].join(" ");
 	const createdMs = Date.parse(record.created);
 	const mounts = record.mounts.map(({ type, source, destination }) => (type === "tmpfs" ? destination : source));
@@ -53,7 +57,7 @@ export function viewContainer(
 		RunningFor: `${formatDuration(Math.max(0, nowMs - createdMs))} ago`,
 		Ports: "",
 		State: stateWord(state),
-		Status: formatStatus(state, nowMs),
+		Status: formatStatus(state, nowMs, healthWord(container)),
 		Size: "0B",
 		Labels: Object.entries(record.labels)
 			.map(([key, value]) => `${key}=${value}`)

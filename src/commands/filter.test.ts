@@ -30,6 +30,7 @@ const container: Container = {
 		cgroups: [],
 		network: "none",
 		mounts: [],
+		health: null,
 		unit: null,
 	},
 	state: { status: "exited", process: null, startedAt: 1n, finishedAt: 2n, exitCode: 3, signal: 0 },

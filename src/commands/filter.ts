@@ -3,7 +3,7 @@
 import { CortenError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { Container } from "../supervise/state.ts";
-import { stateWord } from "./container-view.ts";
+import { healthWord, stateWord } from "./container-view.ts";
 
 type Test = (container: Container, value: string) => boolean;
 
@@ -17,9 +17,11 @@ const tests = {
 	},
 	status: ({ state }, value) => stateWord(state) === value,
 	exited: ({ state }, value) => state.status === "exited" && state.exitCode === Number(value),
+	health: (container, value) => healthWord(container) === value,
 	ancestor: ({ record }, value) => record.image !== null && isImage(record.image, value),
 } as const satisfies Record<string, Test>;
 
+const healths = ["starting", "healthy", "unhealthy", "none"];
 const statuses = ["created", "running", "exited", "paused", "restarting", "removing", "dead"];
 
 /**
@@ -44,7 +46,11 @@ export function parseFilters(filters: readonly string[]): (container: Container)
 				},
 			);
 		}
-		if ((key === "status" && !statuses.includes(value)) || (key === "exited" && !/^\d{1,3}$/.test(value))) {
+		if (
+			(key === "status" && !statuses.includes(value)) ||
+			(key === "health" && !healths.includes(value)) ||
+			(key === "exited" && !/^\d{1,3}$/.test(value))
+		) {
 			throw new CortenError("invalid-argument", `cannot filter by "${filter}": no container can have this ${key}`, { at: "--filter" });
 		}
 		if (key === "name") pattern(value);

@@ -3,6 +3,7 @@
 
 import { readTextIfPresent } from "../linux/file.ts";
 import { formatSignal } from "../linux/signals.ts";
+import { readHealth } from "../supervise/health.ts";
 import { readRestarts, readStartFile } from "../supervise/start-file.ts";
 import type { Container } from "../supervise/state.ts";
 import { formatTime, stateWord } from "./container-view.ts";
@@ -81,7 +82,42 @@ export function inspectContainer(container: Container): Record<string, unknown> 
 	};
 }
 
-function inspectState({ state }: Container): Record<string, unknown> {
+/** docker's State.Health; -1 is the exit code of a check that took too long. */
+function inspectHealth({ record, folder, state }: Container): Record<string, unknown> {
+	if (record.health === null) return {};
+	const { status, failingStreak, log } = readHealth(folder, record.health, state.startedAt);
+	return {
+		Health: {
+			Status: status,
+			FailingStreak: failingStreak,
+			Log: log.map(({ start, end, exitCode, output }) => ({
+				Start: formatTime(start),
+				End: formatTime(end),
+				ExitCode: exitCode,
+				Output: exitCode === -1 ? `Health check exceeded timeout\n${output}` : output,
+			})),
+		},
+	};
+}
+
+function inspectHealthcheck({ health }: Container["record"]): Record<string, unknown> {
+	if (health === null) return {};
+	const nanoseconds = (ms: number): number => ms * 1_000_000;
+	return {
+		Healthcheck: {
+			Test: health.test,
+			Interval: nanoseconds(health.intervalMs),
+			Timeout: nanoseconds(health.timeoutMs),
+			StartPeriod: nanoseconds(health.startPeriodMs),
+			StartInterval: nanoseconds(health.startIntervalMs),
+			Retries: health.retries,
+		},
+		HealthcheckOnFailureAction: health.onFailure,
+	};
+}
+
+function inspectState(container: Container): Record<string, unknown> {
+	const { state } = container;
 	return {
 		Status: stateWord(state),
 		Running: state.status === "running",
@@ -94,6 +130,7 @@ function inspectState({ state }: Container): Record<string, unknown> {
 		Error: "",
 		StartedAt: formatTime(state.startedAt),
 		FinishedAt: formatTime(state.finishedAt),
+		...inspectHealth(container),
 	};
 }
 
@@ -138,5 +175,6 @@ function inspectConfig({ record }: Container, { hostname, domainname, process }:
 		Labels: new Map(Object.entries(record.labels)),
 		StopSignal: formatSignal(record.stopSignal),
 		StopTimeout: record.stopTimeoutSeconds,
+		...inspectHealthcheck(record),
 	};
 }

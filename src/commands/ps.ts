@@ -18,7 +18,7 @@ export const command = defineCommand({
 	usage: "[OPTIONS]",
 	options: {
 		all: { kind: "flag", short: "a", help: "also those that do not run" },
-		filter: { kind: "list", short: "f", metavar: "KEY=VALUE", help: "only some: id, name, label, status, exited, ancestor" },
+		filter: { kind: "list", short: "f", metavar: "KEY=VALUE", help: "only some: id, name, label, status, exited, ancestor, health" },
 		format: { kind: "value", metavar: "FORMAT", help: 'table, json, a Go template, or "table" and a template' },
 		last: { kind: "value", short: "n", metavar: "NUMBER", help: "only the last created, in all states (default -1: all)" },
 		latest: { kind: "flag", short: "l", help: "only the last created, in all states" },

@@ -84,7 +84,6 @@ export function checkSandbox({ name }: Service, folders: readonly string[]): voi
 
 /** Whom the payload belongs to; undefined: launch stays and watches. */
 function handOverOf({ socket, name }: Service, { sdnotify = "conmon", detach, tty }: RunRequest): HandOver | undefined {
-	if (sdnotify === "healthy") throw new CortenError("unsupported", "cannot wait for health", { at: "--sdnotify" });
 	if (tty && (socket !== undefined || detach) && sdnotify !== "ignore") {
 		throw new CortenError(
 			"unsupported",
@@ -95,6 +94,7 @@ function handOverOf({ socket, name }: Service, { sdnotify = "conmon", detach, tt
 			},
 		);
 	}
+	if (sdnotify === "healthy") return undefined; // launch stays until then
 	if (socket !== undefined && sdnotify !== "ignore") return { socket, ready: sdnotify === "conmon" };
 	return detach ? { ready: false } : undefined;
 }

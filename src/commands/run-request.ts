@@ -19,6 +19,7 @@ import { countCpus } from "../linux/cpus.ts";
 import { exists, readFile } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
 import { isContainerName } from "../supervise/names.ts";
+import { parseHealth } from "./run-health-options.ts";
 import { parseDomain, parseExtraHost, parseHostname, parseIp, parseMode } from "./run-network.ts";
 import type { runOptions } from "./run-options.ts";
 import { parseRestart, parseUnit } from "./run-restart.ts";
@@ -162,6 +163,8 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 		devices: parsed.device.map((word) => parseDevice(word, surroundings.folder)),
 		deviceRules: parsed["device-cgroup-rule"].map((word) => parseDeviceRule(word)),
 		shmSizeBytes: parseShmSize(parsed["shm-size"]),
+
+		health: parseHealth(parsed),
 
 		resources: parseLimits(
 			{

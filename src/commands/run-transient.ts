@@ -81,7 +81,6 @@ function freeName(root: string, name: string, replace: boolean): void {
 
 /** `--sdnotify=container`: the manager's socket is the container's. */
 function withSocket(request: RunRequest): RunRequest {
-	if (request.sdnotify === "healthy") throw new CortenError("unsupported", "cannot wait for health", { at: "--sdnotify" });
 	const user = isUsers();
 	if (request.sdnotify !== "container" || !systemdRuns(user)) return request;
 	const source = notifySocket(user);

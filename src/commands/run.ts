@@ -139,14 +139,19 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 	const bundle = createBundle({ id, image, rootfsPath: request.rootfs, operands: input.words, options: request, folder, host });
 	laps.lap("bundle");
 	using cidFile = request.cidFile === undefined ? undefined : new CidFile(request.cidFile);
-	const created = createContainer(context.root, context.runroot, describeContainer({ ...input, request }, unit, bundle, id, folder));
+	const record = describeContainer({ ...input, request }, unit, bundle, id, folder);
+	const created = createContainer(context.root, context.runroot, record);
 	try {
 		fillFolder(folder, bundle);
 		if (!request.remove && unit === undefined) writeStartFile(folder, startFileOf(request, bundle, folder, ""));
 		if (unit !== undefined) (await import("../supervise/reclaim.ts")).claimUnit(context.root, unit.place, id);
 		cidFile?.write(id);
 		laps.lap("folder");
-		const frame = { ...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)), ...unit?.frame };
+		const surroundings = { ...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)), ...unit?.frame };
+		const probed = { folder, record: { ...record, name: created.name }, bundle, host };
+		const whenHealthy = request.sdnotify === "healthy";
+		const health = record.health !== null || whenHealthy ? (await import("./run-health.ts")).prepareHealth : undefined;
+		const frame: Frame = { ...surroundings, ...health?.(context, probed, service, surroundings, whenHealthy) };
 		const plan = compile({ config: bundle.config, rootfs: bundle.rootfs, host, frame });
 		const bytes = encodePlan(plan, {
 			lockFd: created.lockFd.number,
@@ -197,7 +202,7 @@ export function startFileOf(request: RunRequest, bundle: Bundle, folder: string,
 		files: bundle.files.map(({ path, content }) => ({ source: `${folder}/${path}`, content })),
 		pidFile: request.pidFile ?? "",
 		restart: request.restart,
-		sdnotify: request.sdnotify === "container" ? "container" : "conmon",
+		sdnotify: request.sdnotify === "container" || request.sdnotify === "healthy" ? request.sdnotify : "conmon",
 		register: request.register,
 		unit,
 	};
@@ -234,6 +239,7 @@ export function describeContainer(
 		),
 		network: request.network,
 		mounts: bundle.mounts,
+		health: bundle.health ?? null,
 		unit: unit?.place ?? null,
 	};
 }

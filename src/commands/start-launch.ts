@@ -15,6 +15,7 @@ import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
 import { hostNeeds } from "../plan/host-needs.ts";
 import type { Config } from "../spec/runtime.ts";
+import { forgetHealth } from "../supervise/health.ts";
 import { nameLink } from "../supervise/layout.ts";
 import { claimUnit } from "../supervise/reclaim.ts";
 import { type ContainerRecord, encodeRecord } from "../supervise/record.ts";
@@ -23,6 +24,7 @@ import { readStartFile, type StartFile } from "../supervise/start-file.ts";
 import { type Container, readContainer } from "../supervise/state.ts";
 import type { Service } from "../systemd/service.ts";
 import type { Context } from "./command.ts";
+import { prepareHealth } from "./run-health.ts";
 import { callerTerminalSize } from "./terminal.ts";
 
 const F_SETFD = 2;
@@ -62,7 +64,7 @@ export function launchExisting(context: Context, container: Container, request: 
 	const place = unit?.place ?? null;
 	if (place !== null) claimUnit(context.root, place, record.id);
 	const size = request.how === "unit" ? undefined : callerTerminalSize(record.terminal);
-	const frame: Frame = {
+	const surroundings: Frame = {
 		folder,
 		stage: `${context.runroot}/stage`,
 		files: start.files,
@@ -77,6 +79,12 @@ export function launchExisting(context: Context, container: Container, request: 
 		again: true,
 		...unit?.frame,
 	};
+	const next = describeStart(container, place, cgroups);
+	const whenHealthy = start.sdnotify === "healthy";
+	const service = request.how === "unit" ? request.service : undefined;
+	const probed = { folder, record: next, bundle: { config }, host };
+	if (next.health !== null) forgetHealth(folder);
+	const frame: Frame = { ...surroundings, ...prepareHealth(context, probed, service, surroundings, whenHealthy) };
 	const plan = compile({ config: unit === undefined ? config : withoutLimits(config), rootfs: start.rootfs, host, frame });
 	const errors = request.how === "unit" ? request.errors : undefined;
 	const bytes = encodePlan(plan, {
@@ -89,7 +97,7 @@ export function launchExisting(context: Context, container: Container, request: 
 	for (const fd of [lock, errors])
 		if (fd !== undefined) check(syscall(nr.fcntl, fd.number, F_SETFD, 0), "cannot keep a descriptor for launch");
 	// Only now, when no more can fail here, does the last run's end go.
-	replaceFile(`${folder}/container.json`, encodeRecord(describeStart(container, place, cgroups)), 0o600, false);
+	replaceFile(`${folder}/container.json`, encodeRecord(next), 0o600, false);
 	unlink(`${folder}/pid`);
 	unlink(`${folder}/exit`);
 	return becomeLaunch(bytes);
@@ -134,7 +142,10 @@ function unitParts(
 	return {
 		place: { name, invocation, user, own: false },
 		cgroups: parts.cgroups,
-		frame: { ...parts, ...(socket !== undefined && { watch: "leave", handOver: { socket, ready: sdnotify === "conmon" } }) },
+		frame: {
+			...parts,
+			...(socket !== undefined && sdnotify !== "healthy" && { watch: "leave", handOver: { socket, ready: sdnotify === "conmon" } }),
+		},
 	};
 }
 

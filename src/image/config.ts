@@ -8,6 +8,8 @@ import {
 	decodeJson,
 	failed,
 	fallback,
+	type Infer,
+	integer,
 	list,
 	map,
 	object,
@@ -17,6 +19,7 @@ import {
 	refine,
 	string,
 } from "../spec/decode.ts";
+import type { ImageHealthcheck } from "../spec/health.ts";
 import type { ImageConfig } from "../spec/image.ts";
 import { digest, maxConfigBytes, maxLayers } from "./manifest.ts";
 
@@ -39,6 +42,18 @@ function keys(key: Decoder<string>): Decoder<readonly string[]> {
 	};
 }
 
+const nanoseconds = fallback(integer(0), 0);
+
+// docker's own, which the OCI's config does not name; podman and buildah keep it there too.
+const healthcheck = object({
+	Test: texts,
+	Interval: nanoseconds,
+	Timeout: nanoseconds,
+	StartPeriod: nanoseconds,
+	StartInterval: nanoseconds,
+	Retries: fallback(integer(0, 1 << 30), 0),
+});
+
 const execution = object({
 	User: fallback(text, ""),
 	ExposedPorts: fallback(keys(port), []),
@@ -49,6 +64,7 @@ const execution = object({
 	WorkingDir: fallback(text, ""),
 	Labels: fallback(record(string), {}),
 	StopSignal: fallback(text, ""),
+	Healthcheck: optional(healthcheck),
 });
 
 const empty = { User: "", ExposedPorts: [], Env: [], Entrypoint: [], Cmd: [], Volumes: [], WorkingDir: "", Labels: {}, StopSignal: "" };
@@ -107,8 +123,13 @@ export function decodeConfig(bytes: Uint8Array, layers: number, what: string): I
 			workingDir: config.WorkingDir,
 			labels: config.Labels,
 			stopSignal: config.StopSignal,
+			...("Healthcheck" in config && config.Healthcheck !== undefined && { healthcheck: imageHealthcheck(config.Healthcheck) }),
 		},
 		diffIDs: rootfs.diff_ids,
 		history: decoded.history,
 	};
+}
+
+function imageHealthcheck({ Test, Interval, Timeout, StartPeriod, StartInterval, Retries }: Infer<typeof healthcheck>): ImageHealthcheck {
+	return { test: Test, interval: Interval, timeout: Timeout, startPeriod: StartPeriod, startInterval: StartInterval, retries: Retries };
 }

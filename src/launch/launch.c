@@ -237,6 +237,10 @@ static long run_op(const struct plan_op *op)
 	case OP_CONNECT: return connect_op(op);
 	case OP_SEND: return send_op(op);
 	case OP_HOOK: return hook_op(op);
+	case OP_CAPTURE: return capture_op();
+	case OP_PIDFILE_OPEN: return pidfile_open_op(op);
+	case OP_PROBE: return probe_op(op);
+	case OP_HEALTH: return health_op(op);
 	case OP_SUPERVISE: return supervise(op);
 	case OP_EXITFILE: return write_exit_file(slot_fd(a[0]), text_at(a[1]));
 	case OP_RMCGROUP: return remove_cgroup(slot_fd(a[0]), text_at(a[1]));
@@ -275,7 +279,7 @@ static void print_times(void)
 static int cleans_up(const struct plan_op *step)
 {
 	uint32_t op = step->op;
-	return step->flags & (FLAG_ON_FAILURE | FLAG_WARN) || op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT;
+	return step->flags & (FLAG_ON_FAILURE | FLAG_WARN) || op == OP_EXITFILE || op == OP_RMCGROUP || op == OP_RMTREE || op == OP_UNLINKAT || op == OP_PROBE;
 }
 
 static void execute(void)
@@ -313,6 +317,7 @@ __attribute__((used)) void launch_main(long *stack)
 	struct stat status;
 	long argc = stack[0], fd = 0;
 	const char **argv = (const char **)(stack + 1);
+	int by_path = argc > 1 && argv[1][0] == '/';
 	for (const char *digit = argc > 1 ? argv[1] : "x"; *digit; digit++)
 		fd = *digit >= '0' && *digit <= '9' && fd < 1000000 ? fd * 10 + (*digit - '0') : -1000000;
 	// Signals wait until somebody reads them; a container never sees this process's memory (CVE-2016-9962).
@@ -325,6 +330,8 @@ __attribute__((used)) void launch_main(long *stack)
 			sys(openat, AT_FDCWD, "/dev/null", O_RDWR);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		self.slots[i] = -1;
+	if (by_path)
+		fd = open_plan(argv, argv + argc + 1);
 	long mapped = fd < 0 ? -EBADF : sys(fstat, fd, &status);
 	if (mapped >= 0)
 		mapped = sys(mmap, 0, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

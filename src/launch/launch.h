@@ -45,6 +45,14 @@ struct state {
 	int end_code, end_signal;
 	int ended;
 	int handed_over;  // the new process is the caller's child: this one does not wait for it
+	int by_path;      // started with a plan's path: argv and environment of what follows a probe
+	const char **command, **environment;
+	int captured, outputs[2]; // a probe's output, and the descriptors 1 and 2 that it stands in for
+	int absent;       // there is no container to probe
+	struct timespec_ probe_start;
+	const struct plan_op *health; // how this container is probed, or 0
+	int probe_pidfd;
+	int64_t health_since, next_probe;
 };
 extern struct state self;
 
@@ -85,6 +93,18 @@ long send_descriptor(const char *path, int fd, struct iovec *parts, size_t count
 // sdnotify.c
 long connect_op(const struct plan_op *op);
 long send_op(const struct plan_op *op);
+
+long send_message(int socket, const char *part, uint64_t count, int barrier);
+
+// health.c
+long open_plan(const char **argv, const char **envp);
+long capture_op(void);
+long pidfile_open_op(const struct plan_op *op);
+long probe_op(const struct plan_op *op);
+long health_op(const struct plan_op *op);
+int health_fd(void);
+int health_wait_ms(void);
+void health_turn(int ended);
 
 // bpf.c
 long bpf_op(const struct plan_op *op);

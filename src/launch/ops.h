@@ -96,9 +96,13 @@ enum op {
 	OP_RMTREE = 82, /* slot dir, str path */
 	OP_CONNECT = 83, /* out out, str path */
 	OP_SEND = 84, /* slot slot, strv message, u64 barrier */
-	OP_ADOPT = 85, /* u64 pid, u64 terminal, u64 parent */
+	OP_CAPTURE = 85,
+	OP_PIDFILE_OPEN = 86, /* out out, out root, str path */
+	OP_PROBE = 87, /* str folder, u64 timeoutMs */
+	OP_HEALTH = 88, /* str folder, strv command, u64 intervalMs, u64 startMs, u64 startIntervalMs, slot manager */
+	OP_ADOPT = 89, /* u64 pid, u64 terminal, u64 parent */
 };
-#define OP_COUNT 86
+#define OP_COUNT 90
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -195,6 +199,10 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"st",
 	"ot",
 	"svu",
+	"",
+	"oot",
+	"tu",
+	"tvuuus",
 	"uuu",
 };
 
@@ -284,6 +292,10 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"rmtree",
 	"connect",
 	"send",
+	"capture",
+	"pidfile_open",
+	"probe",
+	"health",
 	"adopt",
 };
 

@@ -44,12 +44,16 @@ static long await_reader(int socket)
 
 long send_op(const struct plan_op *op)
 {
+	return send_message(slot_fd(op->args[0]), text_at(op->args[1]), op->args[1] >> 32, op->args[2] != 0);
+}
+
+// Parts that follow each other, joined by the new process's pid.
+long send_message(int socket, const char *part, uint64_t count, int barrier)
+{
 	char number[24];
 	struct text t = { number, number + sizeof number };
 	struct iovec parts[2 * MAX_PARTS];
-	const char *part = text_at(op->args[1]);
-	uint64_t count = op->args[1] >> 32, used = 0;
-	int socket = slot_fd(op->args[0]);
+	uint64_t used = 0;
 	if (count > MAX_PARTS)
 		return -E2BIG;
 	put_number(&t, (uint64_t)(self.child < 0 ? 0 : self.child), 1);
@@ -60,5 +64,5 @@ long send_op(const struct plan_op *op)
 	}
 	struct msghdr header = { 0, 0, parts, used, 0, 0, 0 };
 	long result = sys(sendmsg, socket, &header, MSG_NOSIGNAL);
-	return result < 0 ? result : op->args[2] ? await_reader(socket) : 0;
+	return result < 0 ? result : barrier ? await_reader(socket) : 0;
 }

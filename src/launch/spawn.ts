@@ -26,9 +26,14 @@ export function sealedMemory(name: string, data: Uint8Array, flags: number): Fd 
 }
 
 /** launch lies beside corten after `make build`, in ../libexec/corten after `make install`. */
-export function readLaunch(): Uint8Array {
+export function launchPaths(): readonly string[] {
 	const folder = process.execPath.slice(0, process.execPath.lastIndexOf("/"));
-	for (const path of [`${folder}/launch`, `${folder}/../libexec/corten/launch`]) {
+	return [`${folder}/launch`, `${folder}/../libexec/corten/launch`];
+}
+
+/** The program of launch, from the first of {@link launchPaths} that is there. @throws `not-found` */
+export function readLaunch(): Uint8Array {
+	for (const path of launchPaths()) {
 		const opened = syscall(nr.openat, AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC, 0);
 		if (opened < 0) continue;
 		using fd = new Fd(opened);

@@ -200,16 +200,17 @@ long supervise(const struct plan_op *op)
 		return signals;
 	for (;;) {
 		int from = master >= 0 && !to_log ? master : out.fd;
-		struct pollfd ready[5] = {
+		struct pollfd ready[6] = {
 			{ self.child_pidfd, POLLIN, 0 },
 			{ (int)signals, POLLIN, 0 },
 			{ from, POLLIN, 0 },
 			{ err.fd, POLLIN, 0 },
 			{ reading && !typed_length ? 0 : -1, POLLIN, 0 },
+			{ health_fd(), POLLIN, 0 },
 		};
 		if (typed_length && from == master)
 			ready[2].events |= POLLOUT;
-		if (sys(poll, ready, 5, -1) < 0)
+		if (sys(poll, ready, 6, health_wait_ms()) < 0)
 			continue;
 		if (ready[1].revents)
 			read_signals((int)signals);
@@ -238,6 +239,7 @@ long supervise(const struct plan_op *op)
 			read_stream(&err);
 		if (ready[0].revents & POLLIN)
 			break;
+		health_turn(ready[5].revents);
 	}
 	reap_child();
 	// What the payload wrote before its end is still in the pipes; its whole pid namespace is gone, so nothing more is added.

@@ -15,14 +15,16 @@ import { cwd, type Plan } from "./ops.ts";
 import { addPayload } from "./payload.ts";
 import { addFchown, addLimits, addOomScore, connect, openOutput } from "./process.ts";
 import { addNotify } from "./seccomp-load.ts";
-import { add, startSteps, takeSlot } from "./steps.ts";
+import { add, type Steps, startSteps, takeSlot } from "./steps.ts";
 import { becomeRoot, handOver, type UserNamespace } from "./userns.ts";
 
 /** All that an exec depends on. */
 export type CompileExecInput = {
-	/** The container's first process, as its pid file says. */
+	/** The container's first process, as its pid file says; 0 for a probe, which reads that file itself. */
 	readonly pid: number;
 	readonly startTime: bigint;
+	/** A probe of the container's health: what it says and how it ends go into a file of the container's folder. */
+	readonly probe?: { readonly folder: string; readonly timeoutMs: number };
 	readonly process: Process;
 	readonly seccomp?: Seccomp;
 	/** What the container gives all its processes. */
@@ -60,24 +62,16 @@ const PR_SET_DUMPABLE = 4;
  * @throws `invalid-spec` or `unsupported` with the JSON pointer of what cannot be
  */
 export function compileExec(input: CompileExecInput): Plan {
-	const { process, frame, host, cgroups } = input;
+	const { process, frame, host, cgroups, probe } = input;
 	const steps = startSteps();
 
 	// The host's side.
+	if (probe !== undefined) add(steps, "capture", {}, "take the output");
 	addDetach(steps, frame);
 	const rdt = rdtGroups(input.shared, host, input.id);
 	addAffinity(steps, process, "initial");
 	const labels = openLabels(steps, process, host);
-	const container = takeSlot(steps);
-	add(steps, "pidfd_open", { out: container, pid: input.pid, startTime: input.startTime }, `find the container's process ${input.pid}`);
-	const home = takeSlot(steps);
-	const homePath = `/proc/${input.pid}/root`;
-	add(
-		steps,
-		"openat",
-		{ out: home, dir: cwd, path: homePath, flags: O_PATH | O_DIRECTORY, mode: 0 },
-		"open the container's root filesystem",
-	);
+	const { container, home } = openContainer(steps, input);
 	const output = openOutput(steps, frame, frame.logFile ?? "/dev/null", process.terminal);
 	let cgroup = cwd;
 	const beside = host.cgroup.version === 1 ? host.cgroup.unified : host.cgroup.mountPoint;
@@ -137,6 +131,26 @@ export function compileExec(input: CompileExecInput): Plan {
 	addWait(steps, output);
 	if (user !== undefined) addLimits(steps, process, host);
 	const sendListener = (): void => addNotify(steps, input.seccomp, frame, input.ociVersion ?? "", input.pid);
-	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener });
+	addGo(steps, {
+		frame: probe === undefined ? frame : { ...frame, watch: "leave" },
+		output,
+		terminal: process.terminal,
+		addNotify: sendListener,
+	});
+	if (probe !== undefined) add(steps, "probe", probe, "record the health");
 	return { ops: steps.ops };
+}
+
+/** The container as it is when the plan is executed: its first process, and its root. */
+function openContainer(steps: Steps, { pid, startTime, probe }: CompileExecInput): { readonly container: number; readonly home: number } {
+	const container = takeSlot(steps);
+	const home = takeSlot(steps);
+	if (probe !== undefined) {
+		add(steps, "pidfile_open", { out: container, root: home, path: `${probe.folder}/pid` }, "find the container's process");
+		return { container, home };
+	}
+	add(steps, "pidfd_open", { out: container, pid, startTime }, `find the container's process ${pid}`);
+	const path = `/proc/${pid}/root`;
+	add(steps, "openat", { out: home, dir: cwd, path, flags: O_PATH | O_DIRECTORY, mode: 0 }, "open the container's root filesystem");
+	return { container, home };
 }

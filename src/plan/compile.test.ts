@@ -273,6 +273,40 @@ test("an exec's plan is the one in golden/exec.txt", async () => {
 	roundTrip(plan);
 });
 
+test("a health probe is an exec that finds the container by its pid file, and records", async () => {
+	const exec = {
+		startTime: 0n,
+		process: minimalConfig.process,
+		shared: minimalConfig.linux,
+		id: "c1",
+		namespaces: ["mount", "pid"],
+		cgroups: ["/sys/fs/cgroup/corten-c1"],
+		frame: { output: "inherit", input: "null" },
+		host: minimalHost,
+	} as const;
+	const probe = compileExec({ ...exec, pid: 0, probe: { folder: "/c/c1", timeoutMs: 30_000 } });
+	const lines = (plan: typeof probe): string[] => describePlan(plan).split("\n");
+	const other = lines(compileExec({ ...exec, pid: 4711, startTime: 99n }));
+	const own = lines(probe).filter((line) => !other.includes(line) && /capture|pidfile_open|probe/.test(line));
+	expect(own.map((line) => line.trim().split(/ {2,}/)[0])).toHaveLength(3);
+	expect(probe.ops[0]?.op).toBe("capture");
+	expect(probe.ops.map(({ op }) => op)).not.toContain("supervise");
+	expect(probe.ops.at(-1)).toMatchObject({ op: "probe", args: { folder: "/c/c1", timeoutMs: 30_000 } });
+	roundTrip(probe);
+});
+
+test("launch that stays has the health probed, and is tied to the payload unless a manager waits for the first success", () => {
+	const health = { intervalMs: 1000, startMs: 0, startIntervalMs: 5000, command: ["/corten", "settle"] };
+	const tiedOf = (input: CompileInput): unknown => compile(input).ops.find(({ op }) => op === "sync")?.args;
+	const plain = { ...minimalInput, ...frame({ health }) };
+	const names = compile(plain).ops.map(({ op }) => op);
+	expect(names.indexOf("supervise") - names.indexOf("health")).toBe(1);
+	expect(tiedOf(plain)).toEqual({ tied: 1 });
+	const waiting = { ...minimalInput, ...frame({ health: { ...health, manager: "/run/systemd/notify" } }) };
+	expect(tiedOf(waiting)).toEqual({ tied: 0 });
+	expect(compile(waiting).ops.map(({ op }) => op)).not.toContain("send");
+});
+
 test("the same input gives the same bytes", () => {
 	const input = { ...minimalInput, ...linux({ resources, seccomp: defaultSeccomp([]), maskedPaths: ["/proc/kcore"] }) };
 	expect(encodePlan(compile(structuredClone(input)), { json: false })).toEqual(encodePlan(compile(input), { json: false }));

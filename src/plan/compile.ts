@@ -9,7 +9,7 @@ import { closeMappedBinds, openMappedBinds, openSharedBinds } from "./binds.ts";
 import { bindDevices } from "./bound-devices.ts";
 import { addCgroupDevices, addCgroups, addScope, joinCgroups, removable } from "./cgroups.ts";
 import { addDevices } from "./devices.ts";
-import { addConnect, addDetach, addEnd, addGo, addListen, addWait } from "./ends.ts";
+import { addConnect, addDetach, addEnd, addGo, addHealth, addListen, addWait } from "./ends.ts";
 import type { Frame } from "./frame.ts";
 import { enterGathered, gather, makesDevices } from "./gathering.ts";
 import { addContainerHooks, addHooks, addRuntimeHooks, enterBundle } from "./hooks.ts";
@@ -137,7 +137,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 		makeFolder: true,
 		preserveFds: frame.preserveFds,
 		user,
-		tied: frame.watch === undefined || frame.watch === "supervise",
+		tied: (frame.watch === undefined || frame.watch === "supervise") && frame.health?.manager === undefined,
 		gate,
 		checked: frame.handOver !== undefined,
 		addStarted: () => {
@@ -165,9 +165,11 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	addCgroupDevices(steps, linux, host, frame, cgroups);
 	if (user !== undefined) addLimits(steps, process, host);
 	const sendListener = (): void => addNotify(steps, linux.seccomp, frame, config.ociVersion);
-	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener, manager }, () =>
-		addHooks(steps, config, frame, "poststart"),
-	);
+	const told = frame.handOver === undefined ? undefined : manager;
+	addGo(steps, { frame, output, terminal: process.terminal, addNotify: sendListener, manager: told }, () => {
+		addHooks(steps, config, frame, "poststart");
+		addHealth(steps, frame, manager);
+	});
 	addEnd(steps, frame, removable(cgroups));
 	if (frame.atEnd.kind === "remove") removeRdtGroups(steps, rdt);
 	addHooks(steps, config, frame, "poststop");

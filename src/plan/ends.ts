@@ -39,11 +39,19 @@ export function addListen(steps: Steps, folder: string): number {
 }
 
 /** The socket of the unit's manager, when it is to be told. @returns its slot */
-export function addConnect(steps: Steps, { handOver }: Pick<Frame, "handOver">): number | undefined {
-	if (handOver?.socket === undefined) return undefined;
+export function addConnect(steps: Steps, { handOver, health }: Pick<Frame, "handOver" | "health">): number | undefined {
+	const path = handOver?.socket ?? health?.manager;
+	if (path === undefined) return undefined;
 	const out = takeSlot(steps);
-	add(steps, "connect", { out, path: handOver.socket }, `connect to "${handOver.socket}"`);
+	add(steps, "connect", { out, path }, `connect to "${path}"`);
 	return out;
+}
+
+/** Before launch waits: how it has the health probed meanwhile. */
+export function addHealth(steps: Steps, { folder, health }: Pick<Frame, "folder" | "health">, manager: number | undefined): void {
+	if (health === undefined) return;
+	const { command, intervalMs, startMs, startIntervalMs } = health;
+	add(steps, "health", { folder, command, intervalMs, startMs, startIntervalMs, manager: manager ?? cwd }, "have the health checked");
 }
 
 /** Until the new process is prepared. */

@@ -41,6 +41,16 @@ export type Frame = {
 	readonly handOver?: HandOver;
 	/** The container was there before, and stays when this start fails. */
 	readonly again?: boolean;
+	/** How launch, where it stays, has its container's health probed: by the plan `health.plan` in the folder. */
+	readonly health?: {
+		readonly intervalMs: number;
+		readonly startMs: number;
+		readonly startIntervalMs: number;
+		/** What a probe that says something new goes on as. */
+		readonly command: readonly string[];
+		/** The socket of a unit's manager that waits for the first success; then nobody stays. */
+		readonly manager?: string;
+	};
 	/** The cgroup v2 folder of the unit that the container is in: it gets the device rules, and nothing else is made. */
 	readonly unitCgroup?: string;
 	/** Where relative paths of config.json begin (absolute); the folder when it is not given. */

@@ -196,6 +196,20 @@ export const opTable = {
 	 * side has read it (a second one, BARRIER=1 with a descriptor that it closes).
 	 */
 	send: { slot: "slot", message: "strv", barrier: "u64" },
+	/** From here on descriptors 1 and 2 lead into a pipe that `probe` reads. */
+	capture: {},
+	/** A pidfd and the root folder of the container whose pid file (see `pidfile`) is `path`. Without a live one the rest is passed over, but for `probe`. */
+	pidfile_open: { out: "out", root: "out", path: "str" },
+	/**
+	 * Waits for the new process, at most `timeoutMs`, and writes how it ended and what it said into the file `health` of `folder`. Then, unless
+	 * it was a success and the file `healthy` is there, becomes the command that launch was started with beside the plan.
+	 */
+	probe: { folder: "str", timeoutMs: "u64" },
+	/**
+	 * While `supervise` waits, starts this program every `intervalMs` with the plan `health.plan` of `folder` and `command`; until the first
+	 * success, and at most `startMs` long, every `startIntervalMs`. manager: with the first success tells it the payload's pid and READY=1, and ends.
+	 */
+	health: { folder: "str", command: "strv", intervalMs: "u64", startMs: "u64", startIntervalMs: "u64", manager: "slot" },
 	/** In place of clone3: the new process is there already, a child of this one. terminal: descriptor of its terminal's master, or cwd. parent: the next op. */
 	adopt: { pid: "u64", terminal: "u64", parent: "u64" },
 } as const satisfies Record<string, Record<string, ArgKind>>;

@@ -1,6 +1,8 @@
 // The documents of an image as corten uses them after decoding: descriptor, index, manifest and config.
 // @see image-spec v1.1 descriptor.md, image-index.md, manifest.md, config.md
 
+import type { ImageHealthcheck } from "./health.ts";
+
 /** `algorithm:encoded`, already checked against the digest grammar; only sha256 and sha512. */
 export type Digest = `${"sha256" | "sha512"}:${string}`;
 
@@ -36,6 +38,7 @@ export type ImageConfig = {
 		readonly workingDir: string;
 		readonly labels: Readonly<Record<string, string>>;
 		readonly stopSignal: string;
+		readonly healthcheck?: ImageHealthcheck;
 	};
 	/** Digests of the uncompressed layer tars, lowest first. */
 	readonly diffIDs: readonly Digest[];

@@ -1,6 +1,7 @@
 // container.json, read back. It is our own document, but a newer or older corten may have written it.
 
 import { boolean, type Decoder, decodeJson, fallback, integer, list, object, oneOf, record, refine, string } from "../spec/decode.ts";
+import { type HealthCheck, healthActions } from "../spec/health.ts";
 import type { ContainerRecord, MountSummary } from "./record.ts";
 
 const containerId = refine(string, (text) => (/^[0-9a-f]{64}$/.test(text) ? undefined : "is not a container id"));
@@ -12,6 +13,17 @@ const mount: Decoder<MountSummary> = object({
 	source: string,
 	destination: string,
 	readonly: boolean,
+});
+
+const health: Decoder<HealthCheck> = object({
+	args: list(string),
+	test: list(string),
+	intervalMs: integer(0),
+	timeoutMs: integer(1),
+	startPeriodMs: integer(0),
+	startIntervalMs: integer(0),
+	retries: integer(1),
+	onFailure: oneOf(healthActions),
 });
 
 function nullable<T>(decoder: Decoder<T>): Decoder<T | null> {
@@ -38,6 +50,7 @@ const containerRecord: Decoder<ContainerRecord> = object({
 	cgroups: list(string),
 	network: string,
 	mounts: list(mount),
+	health: fallback(nullable(health), null),
 	unit: fallback(nullable(object({ name: string, invocation: string, user: boolean, own: fallback(boolean, false) })), null),
 });
 

@@ -44,6 +44,7 @@ function record(changes: Partial<ContainerRecord> = {}): ContainerRecord {
 		cgroups: [],
 		network: "none",
 		mounts: [{ type: "bind", source: "/a", destination: "/b", readonly: true }],
+		health: null,
 		unit: null,
 		...changes,
 	};

@@ -1,6 +1,8 @@
 // container.json: what corten must know about a container later, and config.json does not say. Written when the folder is made.
 // The types and the encoder alone, for the fast path; decode-record.ts reads it back.
 
+import type { HealthCheck } from "../spec/health.ts";
+
 /** A mount as `inspect` shows it. */
 export type MountSummary = {
 	readonly type: "bind" | "volume" | "tmpfs";
@@ -54,6 +56,8 @@ export type ContainerRecord = {
 	/** `none`, `host`, `container:<id>`... as given to --network. */
 	readonly network: string;
 	readonly mounts: readonly MountSummary[];
+	/** How its health is checked; null: not at all. */
+	readonly health: HealthCheck | null;
 	/** The unit of systemd's that it is in: nobody of corten's watches it there. */
 	readonly unit: {
 		/** `web.service` */

@@ -20,7 +20,7 @@ export type StartFile = {
 	readonly pidFile: string;
 	readonly restart: RestartPolicy;
 	/** Who says that the unit is ready. */
-	readonly sdnotify: "conmon" | "container";
+	readonly sdnotify: "conmon" | "container" | "healthy";
 	/** `--register` */
 	readonly register: boolean;
 	/** The unit it gets: `corten-web.service`. "": never one. */
@@ -43,7 +43,7 @@ const startFile: Decoder<StartFile> = object({
 	files: list(object({ source: string, content: string })),
 	pidFile: string,
 	restart: object({ name: oneOf(restartNames), retries: integer(0) }),
-	sdnotify: oneOf(["conmon", "container"]),
+	sdnotify: oneOf(["conmon", "container", "healthy"]),
 	register: boolean,
 	unit: string,
 });

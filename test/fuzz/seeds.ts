@@ -56,6 +56,20 @@ const exec = compileExec({
 	host: minimalHost,
 });
 
+const probe = compileExec({
+	pid: 0,
+	startTime: 0n,
+	probe: { folder: "/c", timeoutMs: 1000 },
+	process: minimalConfig.process,
+	shared: {},
+	id: "c1",
+	namespaces: ["mount", "pid", "uts"],
+	cgroups: ["/sys/fs/cgroup/corten-c1"],
+	frame: { output: "inherit", input: "null" },
+	host: minimalHost,
+});
+const health = { intervalMs: 5, startMs: 9, startIntervalMs: 2, command: ["/corten", "settle"], manager: "/run/systemd/notify" };
+
 const example: Readonly<Record<ArgKind, unknown>> = {
 	out: 1,
 	slot: 1,
@@ -79,7 +93,8 @@ function smallPlan(name: Op["op"]): Plan {
 
 const folder = Bun.argv[2] ?? "build/fuzz/seeds";
 mkdirSync(folder, { recursive: true });
-const plans = [...inputs.map(compile), exec, ...opNames.map(smallPlan)];
+const watched = compile({ ...minimalInput, frame: { ...minimalInput.frame, health } });
+const plans = [...inputs.map(compile), exec, probe, watched, ...opNames.map(smallPlan)];
 for (const [index, plan] of plans.entries()) {
 	for (const fails of [false, true]) {
 		const answers = Uint8Array.from({ length: 256 }, (_, at) => (fails && at % 5 === 4 ? 0xc0 + (at % 16) : (at * 7) % 128));

@@ -1,0 +1,129 @@
+// The health of a container that starts: its probe is compiled into a plan, once, and kept in its folder; from then on launch executes that,
+// asked by whoever stays with the container: launch itself, or a timer of systemd's where nobody stays. docs/decisions/0022.
+
+import { CortenError } from "../base/errors.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { composeExecProcess } from "../bundle/exec.ts";
+import { launchPaths } from "../launch/spawn.ts";
+import { exists, writeFile } from "../linux/file.ts";
+import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
+import { joinedFolders } from "../plan/cgroup-paths.ts";
+import { compileExec } from "../plan/compile-exec.ts";
+import { encodePlan, noFd } from "../plan/encode.ts";
+import type { Frame } from "../plan/frame.ts";
+import type { HealthCheck } from "../spec/health.ts";
+import type { ContainerRecord } from "../supervise/record.ts";
+import { connectSystemd } from "../systemd/scope.ts";
+import type { Service } from "../systemd/service.ts";
+import { startTimer } from "../systemd/timer.ts";
+import type { Context } from "./command.ts";
+
+/** The container that is to be asked. */
+export type Probed = {
+	readonly folder: string;
+	readonly record: ContainerRecord;
+	readonly bundle: Pick<Bundle, "config">;
+	readonly host: HostFacts;
+};
+
+/** Of the timer and of its service; no container has a colon in its name, so it is no container's own unit. */
+export function healthUnit(name: string): string {
+	return `corten-${name}:health`;
+}
+
+/** The file that launch executes for a probe. */
+export function writeProbePlan({ folder, record, bundle: { config }, host }: Probed, check: HealthCheck): void {
+	const request = { args: check.args, tty: false, env: [], workdir: undefined, user: undefined, privileged: false };
+	const process = composeExecProcess(config.process, request, () => ({ passwd: "", group: "" }), host);
+	const { seccomp } = config.linux;
+	const plan = compileExec({
+		pid: 0,
+		startTime: 0n,
+		probe: { folder, timeoutMs: check.timeoutMs },
+		process,
+		...(seccomp !== undefined && { seccomp }),
+		shared: config.linux,
+		id: record.id,
+		namespaces: config.linux.namespaces.map(({ type }) => type),
+		cgroups: payloadCgroups(record, host),
+		frame: { output: "inherit", input: "null" },
+		host,
+	});
+	writeFile(`${folder}/health.plan`, encodePlan(plan, { lockFd: noFd, json: false }));
+}
+
+/** Where the payload will be: in a unit this process is there already, but for the folder of the device rules. */
+function payloadCgroups({ unit, cgroups }: ContainerRecord, host: HostFacts): readonly string[] {
+	if (unit === null) return cgroups;
+	return joinedFolders(host.cgroup, readOwnCgroups()).map((path) => cgroups.find((own) => own.startsWith(`${path}/`)) ?? path);
+}
+
+/** What a probe that says something new goes on as. */
+function settleCommand({ root, runroot }: Context, id: string): string[] {
+	return [process.execPath, "--root", root, "--runroot", runroot, "healthcheck", "settle", id];
+}
+
+/**
+ * Prepares the probes of a container.
+ * @param frame of its start: what of it says who stays
+ * @returns what the frame gets
+ * @throws `unsupported` for a restart where there is no unit that could be restarted
+ */
+export function prepareHealth(
+	context: Context,
+	probed: Probed,
+	service: Service | undefined,
+	frame: Frame,
+	whenHealthy: boolean,
+): Partial<Frame> {
+	const check = probed.record.health;
+	if (check === null) {
+		if (!whenHealthy) return {};
+		throw new CortenError("invalid-argument", "cannot wait for health: the container has no health check", {
+			at: "--sdnotify",
+			hint: "give --health-cmd, or an image that has a HEALTHCHECK",
+		});
+	}
+	if (check.onFailure === "restart" && service === undefined) {
+		throw new CortenError("unsupported", "cannot restart a container that is in no unit", {
+			at: "--health-on-failure",
+			hint: "use kill or stop, or run it in a unit",
+		});
+	}
+	writeProbePlan(probed, check);
+	const { intervalMs, startPeriodMs: startMs, startIntervalMs } = check;
+	const command = settleCommand(context, probed.record.id);
+	const socket = whenHealthy ? service?.socket : undefined;
+	if (frame.watch === "leave" || socket !== undefined) startHealthTimer(probed, check, command);
+	if (frame.watch === "leave" || (intervalMs === 0 && socket === undefined)) return {};
+	const regularMs = intervalMs === 0 ? 1000 : intervalMs;
+	return { health: { intervalMs: regularMs, startMs, startIntervalMs, command, ...(socket !== undefined && { manager: socket }) } };
+}
+
+/** More runs than these are not planned for the start period. */
+const mostFirst = 100;
+
+/** Times of the start period's probes, and the first one after it. */
+function firstTimes({ intervalMs, startPeriodMs, startIntervalMs }: HealthCheck): readonly number[] {
+	if (startPeriodMs === 0 || startIntervalMs >= intervalMs) return [intervalMs];
+	const stepMs = Math.max(startIntervalMs, Math.ceil(startPeriodMs / mostFirst));
+	return Array.from({ length: Math.ceil(startPeriodMs / stepMs) }, (_, index) => (index + 1) * stepMs);
+}
+
+/** systemd asks: of a container that is in a unit, and where nothing of corten's stays. */
+function startHealthTimer({ folder, record }: Probed, check: HealthCheck, command: readonly string[]): void {
+	if (check.intervalMs === 0 || record.unit === null) return;
+	const launch = launchPaths().find(exists);
+	if (launch === undefined) throw new CortenError("not-found", 'cannot find "launch" beside the program');
+	using systemd = connectSystemd(record.unit.user);
+	startTimer(systemd, {
+		name: healthUnit(record.name),
+		description: `health of container ${record.name}`,
+		firstMs: firstTimes(check),
+		intervalMs: check.intervalMs,
+		accuracyMs: Math.min(1000, Math.max(1, Math.floor(check.intervalMs / 10))),
+		command: [launch, `${folder}/health.plan`, ...command],
+		// launch ends a probe in time by itself; this is for a launch that cannot.
+		timeoutMs: check.timeoutMs + 10_000,
+	});
+}
