@@ -3,11 +3,14 @@
 
 import { CortenError, isError } from "../base/errors.ts";
 import { exists, O_APPEND, O_WRONLY, openFd, replaceFile, writeFd } from "../linux/file.ts";
+import { writeOutput } from "../linux/output.ts";
 import { parseSignal } from "../linux/signals.ts";
 import { releaseUnit } from "../supervise/reclaim.ts";
+import { readStartFile } from "../supervise/start-file.ts";
 import { type Container, findContainer, readPidFile } from "../supervise/state.ts";
 import { finishContainer } from "../supervise/sweep.ts";
 import { type Context, defineCommand } from "./command.ts";
+import { formatDiagnostic } from "./global.ts";
 
 export const command = defineCommand({
 	summary: "note that a container's unit has started it, or that it has ended (for ExecStopPost=)",
@@ -26,8 +29,10 @@ export const command = defineCommand({
 			throw new CortenError("invalid-argument", `cannot note "${event}": it is started or ended`);
 		const container = findOrNone(context.root, target);
 		if (container === undefined) return 0; // it is gone: nothing is left to note
-		if (event === "ended") noteEnd(context, container);
-		else await noteStart(container);
+		const registered = readStartFile(container.folder)?.register === true;
+		if (event === "started") return registered ? register(context, container) : 0;
+		noteEnd(context, container);
+		if (registered) await unregister(context, container);
 		return 0;
 	},
 });
@@ -41,10 +46,31 @@ function findOrNone(root: string, target: string): Container | undefined {
 	}
 }
 
-async function noteStart(container: Container): Promise<void> {
-	if (container.state.process === null) return; // it has ended meanwhile
+/** A failure is that of the start: it was asked for. */
+async function register(context: Context, { record, folder, state }: Container): Promise<number> {
+	if (state.process === null) return 0; // it has ended meanwhile
 	const { registerMachine } = await import("../systemd/machine.ts");
-	registerMachine(container.record, container.state.process.pid);
+	try {
+		registerMachine(record, state.process.pid);
+		return 0;
+	} catch (error) {
+		if (!isError(error)) throw error;
+		const msg = `cannot register machine "${record.name}": ${error.message}`;
+		note(folder, { level: "error", msg });
+		note(folder, { status: 125 });
+		writeOutput(2, new TextEncoder().encode(formatDiagnostic("error", msg, context.logFormat)));
+		return 125;
+	}
+}
+
+async function unregister(context: Context, { record }: Container): Promise<void> {
+	const { unregisterMachine } = await import("../systemd/machine.ts");
+	try {
+		unregisterMachine(record);
+	} catch (error) {
+		if (!isError(error)) throw error;
+		context.log("info", error.message); // it was not there, or nobody is there who knew it
+	}
 }
 
 function noteEnd(context: Context, { record, folder, state }: Container): void {
@@ -54,7 +80,7 @@ function noteEnd(context: Context, { record, folder, state }: Container): void {
 	// Without these variables there was no process: systemd could not start one.
 	const status = code === undefined ? 125 : signal > 0 ? 128 + signal : Number(word);
 	const nowMs = Date.now();
-	if (readPidFile(folder) === undefined) noteFailure(folder, status);
+	if (readPidFile(folder) === undefined) note(folder, { status });
 	const text = `${status} ${signal} ${Math.floor(nowMs / 1000)} ${(nowMs % 1000) * 1_000_000}\n`;
 	replaceFile(`${folder}/exit`, text, 0o600, false);
 	finishContainer(context.root, record.id);
@@ -62,10 +88,10 @@ function noteEnd(context: Context, { record, folder, state }: Container): void {
 }
 
 /** For whoever asked for the start, if somebody still waits for it. */
-function noteFailure(folder: string, status: number): void {
+function note(folder: string, line: Readonly<Record<string, unknown>>): void {
 	try {
 		using fd = openFd(`${folder}/errors`, O_WRONLY | O_APPEND);
-		writeFd(fd, new TextEncoder().encode(`${JSON.stringify({ status })}\n`), "errors");
+		writeFd(fd, new TextEncoder().encode(`${JSON.stringify(line)}\n`), "errors");
 	} catch (error) {
 		if (!isError(error, "not-found")) throw error;
 	}
