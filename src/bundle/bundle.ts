@@ -89,7 +89,7 @@ export function createBundle(input: BundleInput): Bundle {
 	const binds = options.mounts.filter((mount) => mount.kind === "bind");
 	const bindKinds = prepareSources(binds);
 	for (const bind of binds) checkPropagation(bind);
-	const mounts = composeMounts(options, folder, atLeast(host.kernel, [5, 12]));
+	const mounts = composeMounts(options, folder, atLeast(host.kernel, [5, 12]), host.groupsDenied);
 	const files = networkFiles(options, hostname);
 	for (const file of files) bindKinds[`${folder}/${file.path}`] = "file";
 	if (options.ipc === "host") bindKinds["/dev/shm"] = "dir";
@@ -102,7 +102,7 @@ export function createBundle(input: BundleInput): Bundle {
 		mounts: [...mounts, ...init.mounts],
 		process: {
 			terminal: options.tty,
-			user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+			user: { uid: user.uid, gid: user.gid, additionalGids: host.groupsDenied === true ? [] : user.additionalGids },
 			args: [...init.args, ...args],
 			env,
 			cwd,
@@ -231,7 +231,7 @@ function composeLinux(input: BundleInput, bounding: readonly string[]): Linux {
 		resources: { ...options.resources, devices: rules },
 		...(propagation !== undefined && { rootfsPropagation: propagation }),
 		...(seccomp !== undefined && { seccomp }),
-		sysctl: composeSysctls(options),
+		sysctl: composeSysctls(options, host),
 		maskedPaths: isProtected ? maskedPaths(host.cpus) : [],
 		readonlyPaths: isProtected ? readonlyPaths() : [],
 	};

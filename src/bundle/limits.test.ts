@@ -163,13 +163,19 @@ test("sysctls of the machine and smuggled paths are refused", () => {
 	]) {
 		expect(failure(() => parseSysctl(text))).toBe("invalid-argument --sysctl");
 	}
-	expect(composeSysctls({ sysctls: { "net.ipv4.ping_group_range": "1 0" }, network: "none", ipc: "private" })).toEqual({
+	expect(
+		composeSysctls({ sysctls: { "net.ipv4.ping_group_range": "1 0" }, network: "none", ipc: "private" }, { initialUserNamespace: true }),
+	).toEqual({
 		"net.ipv4.ping_group_range": "1 0",
 		"net.ipv4.ip_unprivileged_port_start": "0",
 	});
-	expect(composeSysctls({ sysctls: {}, network: "host", ipc: "private" })).toEqual({});
-	expect(failure(() => composeSysctls({ sysctls: { "net.a": "1" }, network: "host", ipc: "private" }))).toBe("invalid-argument --sysctl");
-	expect(failure(() => composeSysctls({ sysctls: { "kernel.sem": "1" }, network: "none", ipc: "host" }))).toBe("invalid-argument --sysctl");
+	expect(composeSysctls({ sysctls: {}, network: "host", ipc: "private" }, { initialUserNamespace: true })).toEqual({});
+	expect(
+		failure(() => composeSysctls({ sysctls: { "net.a": "1" }, network: "host", ipc: "private" }, { initialUserNamespace: true })),
+	).toBe("invalid-argument --sysctl");
+	expect(
+		failure(() => composeSysctls({ sysctls: { "kernel.sem": "1" }, network: "none", ipc: "host" }, { initialUserNamespace: true })),
+	).toBe("invalid-argument --sysctl");
 });
 
 const all = (1n << 41n) - 1n;

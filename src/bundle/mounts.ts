@@ -7,7 +7,7 @@ import type { MountRequest, RunRequest } from "./request.ts";
 
 type Request = Pick<RunRequest, "mounts" | "ipc" | "privileged" | "readOnly" | "shmSizeBytes" | "writableCgroups">;
 
-function ownMounts(request: Request): Mount[] {
+function ownMounts(request: Request, terminals: readonly string[]): Mount[] {
 	const protect = request.privileged ? [] : ["ro"];
 	const cgroup = request.privileged || request.writableCgroups ? [] : ["ro"];
 	const safe = ["nosuid", "noexec", "nodev"];
@@ -18,7 +18,7 @@ function ownMounts(request: Request): Mount[] {
 			destination: "/dev/pts",
 			type: "devpts",
 			source: "devpts",
-			options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+			options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...terminals],
 		},
 		{ destination: "/sys", type: "sysfs", source: "sysfs", options: [...safe, ...protect] },
 		{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...safe, ...cgroup] },
@@ -56,15 +56,16 @@ const depth = (path: string): number => path.split("/").length;
  * @param folder the container's folder, where the network's files are
  * @param recursiveReadonly whether the kernel makes a tree of mounts read-only (mount_setattr, Linux 5.12): otherwise the mounts
  * below a read-only source stay as they are
+ * @param alone in a user namespace that maps one group there is no group of terminals
  * @throws `invalid-argument` when two are asked for at one place
  */
-export function composeMounts(request: Request, folder: string, recursiveReadonly: boolean): Mount[] {
+export function composeMounts(request: Request, folder: string, recursiveReadonly: boolean, alone = false): Mount[] {
 	const targets = new Set<string>();
 	for (const { target, at } of request.mounts) {
 		if (targets.has(target)) throw new CortenError("invalid-argument", `cannot mount twice at "${target}"`, { at });
 		targets.add(target);
 	}
-	const ours = [...ownMounts(request), ...fileMounts(folder, request.readOnly)].filter(
+	const ours = [...ownMounts(request, alone ? [] : ["gid=5"]), ...fileMounts(folder, request.readOnly)].filter(
 		({ destination }) => !targets.has(destination) && !(targets.has("/dev") && destination.startsWith("/dev/")),
 	);
 	const asked = request.mounts

@@ -2,6 +2,7 @@
 // @see docker-run(1) --sysctl, namespaces(7)
 
 import { CortenError } from "../base/errors.ts";
+import type { HostFacts } from "../linux/host.ts";
 import type { RunRequest } from "./request.ts";
 
 const at = "--sysctl";
@@ -36,9 +37,13 @@ export function parseSysctl(text: string): readonly [name: string, value: string
  * docker's defaults with what was asked for. A new network namespace lets every group ping, and every user bind to low ports.
  * @throws `invalid-argument` when a sysctl's namespace is the host's
  */
-export function composeSysctls(request: Pick<RunRequest, "sysctls" | "network" | "ipc">): Record<string, string> {
-	const defaults =
-		request.network === "host" ? {} : { "net.ipv4.ping_group_range": "0 2147483647", "net.ipv4.ip_unprivileged_port_start": "0" };
+export function composeSysctls(
+	request: Pick<RunRequest, "sysctls" | "network" | "ipc">,
+	{ initialUserNamespace }: Pick<HostFacts, "initialUserNamespace">,
+): Record<string, string> {
+	// A range of groups must be mapped; in a user namespace 0 always is.
+	const pingers = initialUserNamespace ? "0 2147483647" : "0 0";
+	const defaults = request.network === "host" ? {} : { "net.ipv4.ping_group_range": pingers, "net.ipv4.ip_unprivileged_port_start": "0" };
 	for (const name of Object.keys(request.sysctls)) {
 		const namespace = sysctlNamespace(name);
 		if ((namespace === "network" && request.network === "host") || (namespace === "ipc" && request.ipc === "host")) {

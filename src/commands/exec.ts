@@ -9,13 +9,14 @@ import { composeExecProcess, type ExecRequest, execSeccomp } from "../bundle/exe
 import { checkWorkdir } from "../bundle/path.ts";
 import { readUserFiles } from "../bundle/user-files.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
-import { readFile, readText } from "../linux/file.ts";
-import { readHostFacts, readOwnCgroups } from "../linux/host.ts";
+import { readFile, readLink, readText } from "../linux/file.ts";
+import { type HostFacts, readHostFacts, readOwnCgroups } from "../linux/host.ts";
 import { joinedFolders } from "../plan/cgroup-paths.ts";
-import { compileExec } from "../plan/compile-exec.ts";
+import { type CompileExecInput, compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import { hostNeeds } from "../plan/host-needs.ts";
-import { findContainer } from "../supervise/state.ts";
+import type { Config } from "../spec/runtime.ts";
+import { type Container, findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
 import { callerTerminalSize, checkTerminal } from "./terminal.ts";
 
@@ -64,8 +65,8 @@ export const command = defineCommand({
 			...(seccomp !== undefined && { seccomp }),
 			shared: config.linux,
 			id: container.record.id,
-			namespaces: config.linux.namespaces.map(({ type }) => type),
-			cgroups: container.record.unit === null ? container.record.cgroups : joinedFolders(host.cgroup, readOwnCgroups(target.pid)),
+			...namespacesOf(config, target.pid),
+			cgroups: cgroupsOf(container.record, target.pid, host),
 			frame: {
 				output: options.detach ? "log" : "inherit",
 				input: options.interactive && !options.detach ? "inherit" : "null",
@@ -77,6 +78,19 @@ export const command = defineCommand({
 		return becomeLaunch(encodePlan(plan, { lockFd: noFd, json: context.logFormat === "json" }));
 	},
 });
+
+/** Without privilege one stays in the cgroup one is in: those of units belong to the machine's root, and who may move where is systemd's word. */
+function cgroupsOf({ unit, cgroups }: Container["record"], pid: number, host: HostFacts): readonly string[] {
+	if (unit === null) return cgroups;
+	return host.uid === 0 ? joinedFolders(host.cgroup, readOwnCgroups(pid)) : [];
+}
+
+/** What is joined; without privilege also the user namespace in which corten has built the container. */
+function namespacesOf({ linux }: Config, pid: number): Pick<CompileExecInput, "namespaces" | "user"> {
+	const namespaces = linux.namespaces.map(({ type }) => type);
+	if (readLink(`/proc/${pid}/ns/user`) === readLink("/proc/self/ns/user")) return { namespaces };
+	return { namespaces: ["user", ...namespaces], user: { deny: readText(`/proc/${pid}/setgroups`).trim() === "deny", uids: [] } };
+}
 
 function decodeExecRequest(options: Parsed<typeof execOptions>, args: readonly string[]): ExecRequest {
 	checkTerminal(options);

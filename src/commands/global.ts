@@ -3,11 +3,20 @@
 import { absolutePath } from "../base/absolute-path.ts";
 import type { OptionTable, Parsed } from "../base/options.ts";
 import type { Context } from "./command.ts";
+import { defaultRoot, defaultRunroot } from "./user-folders.ts";
 
 /** The global options; names as podman's. */
 export const globalOptions = {
-	root: { kind: "value", metavar: "PATH", help: "folder of the image store and the containers (default /var/lib/corten)" },
-	runroot: { kind: "value", metavar: "PATH", help: "folder of what need not outlive the boot (default /run/corten)" },
+	root: {
+		kind: "value",
+		metavar: "PATH",
+		help: "folder of the image store and the containers (default /var/lib/corten; of a user ~/.local/share/corten)",
+	},
+	runroot: {
+		kind: "value",
+		metavar: "PATH",
+		help: "folder of what need not outlive the boot (default /run/corten; of a user $XDG_RUNTIME_DIR/corten)",
+	},
 	"log-level": {
 		kind: "value",
 		metavar: "LEVEL",
@@ -26,9 +35,10 @@ export function createContext(options: GlobalOptions, write: (fd: 1 | 2, text: s
 	const logLevel = (options["log-level"] ?? "warn") as Context["logLevel"];
 	const logFormat = (options["log-format"] ?? "text") as Context["logFormat"];
 	const levels = ["debug", "info", "warn", "error"];
+	const uid = process.geteuid?.() ?? 0;
 	return {
-		root: absolutePath("--root", options.root ?? "/var/lib/corten"),
-		runroot: absolutePath("--runroot", options.runroot ?? "/run/corten"),
+		root: absolutePath("--root", options.root ?? defaultRoot(process.env, uid)),
+		runroot: absolutePath("--runroot", options.runroot ?? defaultRunroot(process.env, uid)),
 		logLevel,
 		logFormat,
 		print: (text) => write(1, text),

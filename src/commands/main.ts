@@ -17,11 +17,11 @@ const usageStatus = 125;
 const closedPipeStatus = 141;
 
 /** What is known about the invocation when something fails; grows as the command line is understood. */
-type Progress = { logFormat: Context["logFormat"]; failureStatus: number; parsed: boolean };
+type Progress = { logFormat: Context["logFormat"]; failureStatus: number; parsed: boolean; globals: readonly string[] };
 
 /** Runs the program `corten`. @param args what follows its name @returns its exit status; errors are printed */
 export async function main(args: readonly string[]): Promise<number> {
-	const progress: Progress = { logFormat: "text", failureStatus: 1, parsed: false };
+	const progress: Progress = { logFormat: "text", failureStatus: 1, parsed: false, globals: [] };
 	try {
 		return await runLine(args, progress);
 	} catch (error) {
@@ -40,6 +40,7 @@ async function runLine(args: readonly string[], progress: Progress): Promise<num
 	const context = createContext(global.options, write);
 	progress.logFormat = context.logFormat;
 	if (global.options.version) return runCommand(context, progress, "version", ["--short"]);
+	progress.globals = ["--log-level", context.logLevel, "--log-format", context.logFormat];
 	const [word = "help", ...rest] = global.operands;
 	const [name, nameArgs] = resolveCommand(word, rest);
 	return runCommand(context, progress, name, nameArgs);
@@ -51,6 +52,17 @@ async function runCommand(context: Context, progress: Progress, name: string, ar
 	const entry = commands[name];
 	if (entry === undefined) throw unknownCommand(name);
 	progress.failureStatus = entry.failureStatus;
+	const uid = process.geteuid?.() ?? 0;
+	if (uid !== 0) {
+		const { enterNamespace, needsNamespace } = await import("./rootless.ts");
+		if (needsNamespace(name, uid) && !args.includes("--help"))
+			return enterNamespace(
+				context.root,
+				["--root", context.root, "--runroot", context.runroot, ...progress.globals, name, ...args],
+				uid,
+				process.getegid?.() ?? 0,
+			);
+	}
 	const command = await entry.load();
 	const line = parseOptions(name, command, args);
 	progress.parsed = true;

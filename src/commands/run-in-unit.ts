@@ -43,7 +43,7 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 	const own = readOwnCgroups();
 	const request: RunRequest = {
 		...asked,
-		...userOf(service, asked, env),
+		...(host.initialUserNamespace && userOf(service, asked, env)),
 		resources: {},
 		detach: false,
 		env: [...unitEnvironment(env), ...socketEnv(env, fds, asked), ...watchdogEnv(env, shown), ...asked.env],
@@ -55,7 +55,7 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 		frame: {
 			...(handOver !== undefined && { watch: "leave", handOver }),
 			...(fds > 0 && { preserveFds: fds }),
-			...unitCgroups(host.cgroup, own, id),
+			...unitCgroups(host, own, id),
 		},
 	};
 }

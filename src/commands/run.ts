@@ -20,7 +20,7 @@ import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
 import { type StartFile, writeStartFile } from "../supervise/start-file.ts";
 import { isUsers, systemdRuns } from "../systemd/booted.ts";
-import { checkPrivilege, findService, type Service } from "../systemd/service.ts";
+import { findService, type Service } from "../systemd/service.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { type Laps, startLaps } from "./laps.ts";
 import type { InUnit } from "./run-in-unit.ts";
@@ -37,7 +37,8 @@ export const command = defineCommand({
 	description: [
 		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]). With --rootfs the root is a folder of the host and there is no IMAGE.",
 		"corten compiles the image and the options into a list of system calls (see corten-plan(1)), and becomes the small program that executes it. The payload is its child; the standard descriptors are the caller's own. Signals are passed on, and corten ends as the payload ended: with its status, or 128 plus the number of the signal that ended it. 125 is a failure of corten, 126 a command that cannot be executed, 127 one that is not there.",
-		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's; User= needs ExecStart=!/usr/bin/corten, and DynamicUser= ExecStart=+. With other types corten's launcher stays and ends as the command does.",
+		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's. With User= corten works as that user; with ExecStart=!/usr/bin/corten (with DynamicUser= ExecStart=+) it keeps its privilege and the command gets the user. With other types corten's launcher stays and ends as the command does.",
+		"Without privilege corten becomes root of a user namespace first, with the ids that /etc/subuid and /etc/subgid grant the user, or the user's own alone. Images and containers are then below ~/.local/share/corten. Limits need a unit.",
 		"With -d, where systemd runs, the container is the main process of a transient unit, corten-NAME.service, and nothing of corten stays with it: its output is the journal's (corten logs), limits are the unit's properties, --restart is its Restart=. See corten-start(1) for what happens after a boot. With -t, or --unit none, launch watches it.",
 		"Without --network the container has only a loopback interface (as with --network none): bridges are not there yet.",
 	],
@@ -50,7 +51,6 @@ export const command = defineCommand({
 		const laps = startLaps(context);
 		const request = decodeRunRequest(options);
 		const service = findService(process.env, process.pid, readOwnCgroups, options.sdnotify !== undefined);
-		if (service !== undefined) checkPrivilege(service, process.geteuid?.() ?? 0);
 		checkTerminal(request);
 		const reference = request.rootfs === undefined ? operands[0] : undefined;
 		const words = request.rootfs === undefined ? operands.slice(1) : operands;
@@ -147,7 +147,11 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 		if (unit !== undefined) (await import("../supervise/reclaim.ts")).claimUnit(context.root, unit.place, id);
 		cidFile?.write(id);
 		laps.lap("folder");
-		const surroundings = { ...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)), ...unit?.frame };
+		const surroundings = {
+			...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)),
+			...(host.initialUserNamespace ? {} : { cgroups: [], rootless: true }),
+			...unit?.frame,
+		};
 		const probed = { folder, record: { ...record, name: created.name }, bundle, host };
 		const whenHealthy = request.sdnotify === "healthy";
 		const health = record.health !== null || whenHealthy ? (await import("./run-health.ts")).prepareHealth : undefined;
@@ -234,9 +238,10 @@ export function describeContainer(
 		detached: request.detach,
 		stopSignal: bundle.stopSignal,
 		stopTimeoutSeconds: bundle.stopTimeoutSeconds,
-		cgroups: (unit?.frame.cgroups ?? resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" })).map(
-			(cgroup) => cgroup.path,
-		),
+		cgroups: (host.initialUserNamespace
+			? (unit?.frame.cgroups ?? resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }))
+			: []
+		).map((cgroup) => cgroup.path),
 		network: request.network,
 		mounts: bundle.mounts,
 		health: bundle.health ?? null,

@@ -60,7 +60,9 @@ export function launchExisting(context: Context, container: Container, request: 
 	const { start, config } = readStartable(container);
 	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const unit = request.how === "unit" ? unitParts(request.service, start, host, record.id) : undefined;
-	const cgroups = unit?.cgroups ?? resolveCgroups(config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" });
+	const cgroups =
+		unit?.cgroups ??
+		(host.initialUserNamespace ? resolveCgroups(config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }) : []);
 	const place = unit?.place ?? null;
 	if (place !== null) claimUnit(context.root, place, record.id);
 	const size = request.how === "unit" ? undefined : callerTerminalSize(record.terminal);
@@ -77,6 +79,7 @@ export function launchExisting(context: Context, container: Container, request: 
 		atEnd:
 			record.removeAtEnd && request.how !== "unit" ? { kind: "remove", nameLink: nameLink(context.root, record.name) } : { kind: "keep" },
 		again: true,
+		...(host.initialUserNamespace ? {} : { cgroups: [], rootless: true }),
 		...unit?.frame,
 	};
 	const next = describeStart(container, place, cgroups);
@@ -138,7 +141,7 @@ function unitParts(
 	id: string,
 ): { place: NonNullable<ContainerRecord["unit"]>; cgroups: NonNullable<Frame["cgroups"]>; frame: Partial<Frame> } {
 	const { name, invocation, user, socket } = service;
-	const parts = unitCgroups(host.cgroup, readOwnCgroups(), id);
+	const parts = unitCgroups(host, readOwnCgroups(), id);
 	return {
 		place: { name, invocation, user, own: false },
 		cgroups: parts.cgroups,

@@ -10,7 +10,7 @@ import { encodeRecord } from "../supervise/record.ts";
 import { readRestarts, readStartFile } from "../supervise/start-file.ts";
 import { type Container, findContainer, listContainers } from "../supervise/state.ts";
 import { bootTimeSeconds } from "../supervise/sweep.ts";
-import { checkPrivilege, findService, type Service } from "../systemd/service.ts";
+import { findService, type Service } from "../systemd/service.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { formatDiagnostic } from "./global.ts";
 import { checkSandbox } from "./run-in-unit.ts";
@@ -83,7 +83,6 @@ function containersOfBoot(context: Context): readonly string[] {
 function startAsService(context: Context, container: Container, service: Service): number {
 	using errors = openIfThere(container.folder);
 	try {
-		checkPrivilege(service, process.geteuid?.() ?? 0);
 		checkSandbox(service, [context.root, context.runroot]);
 		noteRestart(container);
 		return launchExisting(context, container, { how: "unit", service, errors });

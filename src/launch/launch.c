@@ -234,6 +234,7 @@ static long run_op(const struct plan_op *op)
 	case OP_UNLOCK: return unlock_op();
 	case OP_SENDFD: return sendfd_op(op);
 	case OP_NOTIFY: return notify_op(op);
+	case OP_ENTER_USERNS: return enter_userns_op(op);
 	case OP_CONNECT: return connect_op(op);
 	case OP_SEND: return send_op(op);
 	case OP_HOOK: return hook_op(op);

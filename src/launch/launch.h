@@ -179,6 +179,9 @@ long newidmap_op(const struct plan_op *op);
 long setns_once_op(const struct plan_op *op);
 long fchown_op(uint64_t uid, int everything);
 
+// enter-userns.c
+long enter_userns_op(const struct plan_op *op);
+
 // supervise.c
 long supervise(const struct plan_op *op);
 long write_exit_file(int dir, const char *path);

@@ -100,9 +100,10 @@ enum op {
 	OP_PIDFILE_OPEN = 86, /* out out, out root, str path */
 	OP_PROBE = 87, /* str folder, u64 timeoutMs */
 	OP_HEALTH = 88, /* str folder, strv command, u64 intervalMs, u64 startMs, u64 startIntervalMs, slot manager */
-	OP_ADOPT = 89, /* u64 pid, u64 terminal, u64 parent */
+	OP_ENTER_USERNS = 89, /* str uids, str gids, strv uidHelper, strv gidHelper */
+	OP_ADOPT = 90, /* u64 pid, u64 terminal, u64 parent */
 };
-#define OP_COUNT 90
+#define OP_COUNT 91
 
 enum op_flag {
 	FLAG_OPTIONAL = 1,
@@ -203,6 +204,7 @@ static const char op_signatures[OP_COUNT][7] __attribute__((unused)) = {
 	"oot",
 	"tu",
 	"tvuuus",
+	"ttvv",
 	"uuu",
 };
 
@@ -296,6 +298,7 @@ static const char op_names[OP_COUNT][16] __attribute__((unused)) = {
 	"pidfile_open",
 	"probe",
 	"health",
+	"enter_userns",
 	"adopt",
 };
 

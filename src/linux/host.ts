@@ -79,7 +79,7 @@ const recentCapability = 40;
 export function readHostFacts(needs: HostNeeds = {}): HostFacts {
 	const kernel = readKernelVersion();
 	const capabilities = readCapabilities();
-	const initialUserNamespace = readLink("/proc/self/ns/user") === firstUserNamespace;
+	const initialUserNamespace = isFirstUserNamespace();
 	const idmapHelpers = (capabilities & mapIds) === mapIds ? undefined : findIdmapHelpers();
 	const mountinfo = readText("/proc/self/mountinfo");
 	const cgroup = parseCgroupMounts(mountinfo);
@@ -110,7 +110,13 @@ function readKernelVersion(): readonly [major: number, minor: number] {
 }
 
 /** On the caller's PATH, and where administrators' programs are. */
-function findIdmapHelpers(): HostFacts["idmapHelpers"] {
+/** Whether this process is in the machine's first user namespace. */
+export function isFirstUserNamespace(): boolean {
+	return readLink("/proc/self/ns/user") === firstUserNamespace;
+}
+
+/** newuidmap and newgidmap, when both are installed. */
+export function findIdmapHelpers(): HostFacts["idmapHelpers"] {
 	const find = (name: string): string | undefined =>
 		`${process.env.PATH ?? ""}:/usr/bin:/bin:/usr/sbin:/sbin`
 			.split(":")

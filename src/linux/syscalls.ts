@@ -63,6 +63,7 @@ const x64 = {
 	uname: 63,
 	geteuid: 107,
 	getegid: 108,
+	umask: 95,
 	getppid: 110,
 	capget: 125,
 	prctl: 157,

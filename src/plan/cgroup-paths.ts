@@ -128,7 +128,7 @@ function above(path: string): string {
  * @param own the caller's cgroups by controller
  */
 export function unitCgroups(
-	cgroup: HostFacts["cgroup"],
+	{ cgroup, initialUserNamespace }: Pick<HostFacts, "cgroup" | "initialUserNamespace">,
 	own: OwnCgroups,
 	id: string,
 ): { readonly cgroups: readonly CgroupFolder[]; readonly unitCgroup?: string } {
@@ -136,7 +136,7 @@ export function unitCgroups(
 		const path = belowRoot(own[""] ?? "/", cgroup.root);
 		return { cgroups: [], unitCgroup: path === "/" ? cgroup.mountPoint : cgroup.mountPoint + path };
 	}
-	const cgroups = cgroup.hierarchies
+	const cgroups = (initialUserNamespace ? cgroup.hierarchies : [])
 		.filter(({ controllers }) => controllers.includes("devices"))
 		.map(({ mountPoint, controllers, root }) => {
 			const path = belowRoot(own.devices ?? "/", root);

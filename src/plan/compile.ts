@@ -49,7 +49,7 @@ export type CompileInput = { readonly config: Config; readonly rootfs: RootfsRec
  */
 export function compile({ config: given, rootfs, frame, host }: CompileInput): Plan {
 	const user = userNamespace(given, host);
-	const config = adaptMounts(given, user);
+	const config = adaptMounts(given, user, host);
 	const steps = startSteps();
 	const { linux, process } = config;
 	const mounts = parseMounts(config);

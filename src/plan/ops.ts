@@ -210,6 +210,11 @@ export const opTable = {
 	 * success, and at most `startMs` long, every `startIntervalMs`. manager: with the first success tells it the payload's pid and READY=1, and ends.
 	 */
 	health: { folder: "str", command: "strv", intervalMs: "u64", startMs: "u64", startIntervalMs: "u64", manager: "slot" },
+	/**
+	 * This process enters a user namespace of its own and keeps its number. uids and gids: lines of its maps, written by itself with setgroups
+	 * denied; or, when they are empty, the words of newuidmap and newgidmap after the number, which a child runs.
+	 */
+	enter_userns: { uids: "str", gids: "str", uidHelper: "strv", gidHelper: "strv" },
 	/** In place of clone3: the new process is there already, a child of this one. terminal: descriptor of its terminal's master, or cwd. parent: the next op. */
 	adopt: { pid: "u64", terminal: "u64", parent: "u64" },
 } as const satisfies Record<string, Record<string, ArgKind>>;

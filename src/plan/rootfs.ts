@@ -123,7 +123,9 @@ function addOverlay(steps: Steps, recipe: RootfsRecipe & { kind: "layers" }, fra
 	}
 	// The four options are fixed because their defaults differ between distributions' kernels, and because a redirect or metacopy
 	// attribute that an image's layer brings along must mean nothing.
-	let data = `lowerdir=${names.join(":")},upperdir=u,workdir=w,index=off,metacopy=off,redirect_dir=off,xino=off`;
+	// In a user namespace trusted attributes cannot be written: since Linux 5.11 there are the user's, which redirect_dir=off excludes.
+	const redirect = host.initialUserNamespace ? "redirect_dir=off" : "userxattr,redirect_dir=nofollow";
+	let data = `lowerdir=${names.join(":")},upperdir=u,workdir=w,index=off,metacopy=off,${redirect},xino=off`;
 	// Removed with the container: its end need not wait until the whole disk of the writable layer is synced (Linux 5.10).
 	const fleeting = upper !== undefined && frame.atEnd.kind === "remove" && (host.kernel[0] > 5 || host.kernel[1] >= 10);
 	if (fleeting) data += ",volatile";

@@ -3,6 +3,7 @@
 // @see user_namespaces(7), "Capabilities"; mount_namespaces(7)
 
 import { lookUp } from "../base/look-up.ts";
+import type { HostFacts } from "../linux/host.ts";
 import type { Config, Mount, NamespaceType } from "../spec/runtime.ts";
 import { hostId, type UserNamespace } from "./userns.ts";
 
@@ -13,13 +14,17 @@ const sights: Readonly<Record<string, readonly [of: NamespaceType, source: strin
 	mqueue: ["ipc", "/dev/mqueue"],
 };
 
-/** Changes what must be changed; without a user namespace nothing. */
-export function adaptMounts(config: Config, user: UserNamespace | undefined): Config {
+/** Root of a user namespace that the container has no other one below. */
+const callers: Pick<UserNamespace, "kind" | "uids" | "gids"> = { kind: "new", uids: [], gids: [] };
+
+/** Changes what must be changed; without a user namespace, the container's or the caller's, nothing. */
+export function adaptMounts(config: Config, given: UserNamespace | undefined, { initialUserNamespace }: HostFacts): Config {
+	const user = given ?? (initialUserNamespace ? undefined : callers);
 	if (user === undefined) return config;
 	return { ...config, mounts: config.mounts.map((mount) => adapt(mount, config, user)) };
 }
 
-function adapt(mount: Mount, config: Config, user: UserNamespace): Mount {
+function adapt(mount: Mount, config: Config, user: typeof callers): Mount {
 	if (mount.type === "devpts") return { ...mount, options: (mount.options ?? []).filter((word) => isMapped(word, user)) };
 	const sight = mount.type === undefined ? undefined : lookUp(sights, mount.type);
 	if (sight === undefined || mount.options?.some((word) => word === "bind" || word === "rbind")) return mount;
@@ -31,7 +36,7 @@ function adapt(mount: Mount, config: Config, user: UserNamespace): Mount {
 }
 
 /** Whether `gid=5` says a group that is somebody in the container. Of a namespace that is joined nothing is known. */
-function isMapped(word: string, { uids, gids }: UserNamespace): boolean {
+function isMapped(word: string, { uids, gids }: typeof callers): boolean {
 	const [, kind, id] = /^(uid|gid)=(\d+)$/.exec(word) ?? [];
 	const mappings = kind === "uid" ? uids : gids;
 	return kind === undefined || mappings.length === 0 || hostId(mappings, Number(id)) !== undefined;

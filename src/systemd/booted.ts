@@ -4,12 +4,13 @@ import { exists } from "../linux/file.ts";
 
 /** The folder in which the manager of our user has its sockets. */
 export function runtimeFolder(): string {
-	return process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
+	return process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.env.CORTEN_UID ?? process.getuid?.() ?? 0}`;
 }
 
 /** Whether units of this caller are those of their own user's manager. */
 export function isUsers(): boolean {
-	return (process.geteuid?.() ?? 0) !== 0;
+	// Written down where corten has become root of a user namespace (commands/rootless.ts).
+	return process.env.CORTEN_UID !== undefined || (process.geteuid?.() ?? 0) !== 0;
 }
 
 /** Whether systemd has booted this machine, or runs for our user. @see sd_booted(3) */

@@ -3,6 +3,7 @@
 
 import { CortenError, isError } from "../base/errors.ts";
 import { sleep } from "../linux/sleep.ts";
+import { runtimeFolder } from "./booted.ts";
 import { type Bus, BusError, connectBus, type Target } from "./bus.ts";
 import { flag, type Property, text } from "./properties.ts";
 import type { Unit } from "./unit.ts";
@@ -18,10 +19,10 @@ export const broker: Target = { destination: "org.freedesktop.DBus", path: "/org
 
 /** Where systemd listens: the message bus, and its own socket, which is there also where no bus is installed. */
 function addresses(user: boolean): { readonly bus: string; readonly own: string } {
-	const { DBUS_SESSION_BUS_ADDRESS = "", DBUS_SYSTEM_BUS_ADDRESS = "", XDG_RUNTIME_DIR } = process.env;
+	const { DBUS_SESSION_BUS_ADDRESS = "", DBUS_SYSTEM_BUS_ADDRESS = "" } = process.env;
 	const pathOf = (address: string): string | undefined => /^unix:path=([^,;]+)/.exec(address)?.[1];
 	if (!user) return { bus: pathOf(DBUS_SYSTEM_BUS_ADDRESS) ?? "/run/dbus/system_bus_socket", own: "/run/systemd/private" };
-	const folder = XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
+	const folder = runtimeFolder();
 	return { bus: pathOf(DBUS_SESSION_BUS_ADDRESS) ?? `${folder}/bus`, own: `${folder}/systemd/private` };
 }
 

@@ -1,8 +1,7 @@
 // What a manager tells its service, and who is one.
 
 import { expect, test } from "bun:test";
-import { isError } from "../base/errors.ts";
-import { checkPrivilege, findService, listenFds, unitDirectories, unitEnvironment } from "./service.ts";
+import { findService, listenFds, unitDirectories, unitEnvironment } from "./service.ts";
 
 const env = { SYSTEMD_EXEC_PID: "42", INVOCATION_ID: "abc", NOTIFY_SOCKET: "/run/systemd/notify" };
 const cgroups = (path: string) => () => ({ "name=systemd": path, memory: "/", "": path });
@@ -25,19 +24,6 @@ test("a unit of a user's manager is known by its cgroup", () => {
 	const path = "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service";
 	expect(findService(env, 42, cgroups(path), false)).toMatchObject({ name: "web.service", user: true });
 	expect(findService(env, 42, cgroups("/user.slice/user-1000.slice/user@1000.service"), false)).toMatchObject({ user: false });
-});
-
-test("without privilege a service of the machine is refused with the way out, one of a user is not", () => {
-	const service = { name: "web.service", user: false, invocation: "", socket: undefined };
-	checkPrivilege(service, 0);
-	checkPrivilege({ ...service, user: true }, 1000);
-	try {
-		checkPrivilege(service, 1000);
-		throw new Error("not refused");
-	} catch (error) {
-		if (!isError(error, "unsupported")) throw error;
-		expect(error.hint).toContain("ExecStart=!");
-	}
 });
 
 test("the payload gets the unit's environment and not what is the manager's", () => {

@@ -1,8 +1,6 @@
 // Whether this process is a service of systemd's, and what its manager told it. @see systemd.exec(5) "Environment Variables Set or
 // Propagated by the Service Manager", sd_notify(3)
 
-import { CortenError } from "../base/errors.ts";
-
 /** The unit that started this process. */
 export type Service = {
 	/** `web.service` */
@@ -41,20 +39,9 @@ export function findService(
 	return { name, user: path.includes("/user@") && !name.startsWith("user@"), invocation: env.INVOCATION_ID ?? "", socket };
 }
 
-/**
- * Refuses a service of the machine that was started without privilege. It knows nothing of the store it would open first.
- * @throws `unsupported`
- */
-export function checkPrivilege({ name, user }: Service, uid: number): void {
-	if (uid === 0 || user) return;
-	throw new CortenError("unsupported", `cannot build a container as user ${uid}: unit "${name}" has User=`, {
-		hint: "write ExecStart=!/usr/bin/corten ...: corten then keeps its privilege, and the payload gets the unit's user",
-	});
-}
-
 /** What the manager, or the login of its user, sets for the process that it starts, and not for the payload. */
 const managers = new Set(
-	"PATH HOME USER LOGNAME SHELL PWD OLDPWD SHLVL TERM _ NOTIFY_SOCKET SYSTEMD_EXEC_PID JOURNAL_STREAM MANAGERPID MANAGERPIDFDID MAINPID MAINPIDFDID LISTEN_PID LISTEN_PIDFDID LISTEN_FDS LISTEN_FDNAMES WATCHDOG_PID WATCHDOG_USEC XDG_RUNTIME_DIR XDG_SESSION_ID XDG_DATA_DIRS DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS CORTEN_OPEN_FILES MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE PIDFILE FDSTORE REMOTE_ADDR REMOTE_PORT".split(
+	"PATH HOME USER LOGNAME SHELL PWD OLDPWD SHLVL TERM _ NOTIFY_SOCKET SYSTEMD_EXEC_PID JOURNAL_STREAM MANAGERPID MANAGERPIDFDID MAINPID MAINPIDFDID LISTEN_PID LISTEN_PIDFDID LISTEN_FDS LISTEN_FDNAMES WATCHDOG_PID WATCHDOG_USEC XDG_RUNTIME_DIR XDG_SESSION_ID XDG_DATA_DIRS DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS CORTEN_OPEN_FILES CORTEN_UID MEMORY_PRESSURE_WATCH MEMORY_PRESSURE_WRITE PIDFILE FDSTORE REMOTE_ADDR REMOTE_PORT".split(
 		" ",
 	),
 );

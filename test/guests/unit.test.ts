@@ -267,13 +267,6 @@ describe("the unit's settings are the payload's", () => {
 		});
 	}
 
-	inGuest("User= without it is refused with the way out", async () => {
-		await units.service("refused", { lines: ["Type=notify", "User=daemon"], command: `${payload} hang` });
-		expect(await units.sh("systemctl start refused || true; log refused; systemctl reset-failed refused")).toContain(
-			"ExecStart=!/usr/bin/corten",
-		);
-	});
-
 	inGuest("a sandbox that leaves corten too little is named", async () => {
 		await units.service("dynamic", {
 			lines: ["Type=notify", "DynamicUser=yes", "ReadWritePaths=/var/lib/corten /run"],

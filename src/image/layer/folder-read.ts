@@ -22,8 +22,10 @@ function statOf(fd: Fd): { readonly type: number; readonly device: bigint; reado
 
 function isOpaque(fd: Fd): boolean {
 	const value = new Uint8Array(4);
-	const length = syscall(nr.fgetxattr, fd.number, cBytes(opaqueXattr.name), value, value.length);
-	return length === 1 && decodeBytes(value, 0, 1) === opaqueXattr.value;
+	return [opaqueXattr.name, opaqueXattr.userName].some((name) => {
+		const length = syscall(nr.fgetxattr, fd.number, cBytes(name), value, value.length);
+		return length === 1 && decodeBytes(value, 0, 1) === opaqueXattr.value;
+	});
 }
 
 /** Opens again what O_PATH found to be safe to open; the type is checked again, since another inode cannot have come in its place. */

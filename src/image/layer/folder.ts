@@ -4,7 +4,20 @@
 // @see openat(2), linkat(2); Linux Documentation/filesystems/overlayfs.rst
 
 import { CortenError } from "../../base/errors.ts";
-import { AT_FDCWD, Fd, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY, openFd } from "../../linux/file.ts";
+import {
+	AT_FDCWD,
+	Fd,
+	O_CLOEXEC,
+	O_CREAT,
+	O_DIRECTORY,
+	O_EXCL,
+	O_NOFOLLOW,
+	O_RDONLY,
+	O_WRONLY,
+	openFd,
+	readText,
+} from "../../linux/file.ts";
+import { isFirstUserNamespace } from "../../linux/host.ts";
 import { check, cString, syscall } from "../../linux/libc.ts";
 import { nr } from "../../linux/syscalls.ts";
 import { cBytes, encodeBytes, formatBytes } from "./bytes.ts";
@@ -17,6 +30,8 @@ import { opaqueXattr } from "./xattrs.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const RENAME_NOREPLACE = 1;
+const EPERM = -1;
+const EINVAL = -22;
 
 function openFolderAt(folder: Fd, name: string): Fd {
 	const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -28,13 +43,30 @@ function makeFolderAt(folder: Fd, name: string): Fd {
 	return openFolderAt(folder, name);
 }
 
+/** What the caller may set. */
+type Caller = {
+	/** Root of the machine, not of a user namespace. */
+	readonly root: boolean;
+	/** The user namespace maps one user alone: everything is theirs. */
+	readonly alone: boolean;
+};
+
+function readCaller(): Caller {
+	const maps = readText("/proc/self/uid_map").trim().split("\n");
+	return { root: isFirstUserNamespace(), alone: maps.length === 1 && / 1$/.test(maps[0] ?? "") };
+}
+
 /** Owner, then mode (a chown clears set-user-ID), then attributes (a chown clears capabilities, too), then times. */
-function setAttributes(folder: Fd, name: string, inode: Inode): void {
+function setAttributes(folder: Fd, name: string, inode: Inode, caller: Caller): void {
 	const what = `cannot set the attributes of layer entry ${formatBytes(name)}`;
 	const path = cBytes(name);
-	check(syscall(nr.fchownat, folder.number, path, inode.uid, inode.gid, AT_SYMLINK_NOFOLLOW), what);
+	const owned = syscall(nr.fchownat, folder.number, path, inode.uid, inode.gid, AT_SYMLINK_NOFOLLOW);
+	// In a user namespace that maps one user all is theirs; in one that maps some, an id beyond them is an error.
+	if (owned !== EINVAL || !caller.alone) check(owned, what);
 	if (inode.kind !== "symlink") check(syscall(nr.fchmodat, folder.number, path, inode.mode), what);
-	const xattrs = inode.opaque ? [...inode.xattrs, [opaqueXattr.name, opaqueXattr.value] as const] : inode.xattrs;
+	const opaque = [caller.root ? opaqueXattr.name : opaqueXattr.userName, opaqueXattr.value] as const;
+	const kept = caller.root ? [...inode.xattrs] : [...inode.xattrs].filter(([key]) => !key.startsWith("trusted."));
+	const xattrs = inode.opaque ? [...kept, opaque] : kept;
 	for (const [key, value] of xattrs) {
 		// The magic link is the descriptor itself; only the last component is the layer's, and it is not followed.
 		const full = cBytes(`/proc/self/fd/${folder.number}/${name}`);
@@ -44,19 +76,22 @@ function setAttributes(folder: Fd, name: string, inode: Inode): void {
 	check(syscall(nr.utimensat, folder.number, path, new BigInt64Array([...time, ...time]), AT_SYMLINK_NOFOLLOW), what);
 }
 
-/** Makes everything but folders, under a number in the staging folder. */
-function makeStaged(staging: Fd, name: string, inode: Inode): void {
+/** Makes everything but folders, under a number in the staging folder. @returns false for a device that only root of the machine may make */
+function makeStaged(staging: Fd, name: string, inode: Inode, caller: Caller): boolean {
 	const path = cBytes(name);
 	const what = `cannot make layer ${inode.kind}`;
 	if (inode.kind === "symlink") check(syscall(nr.symlinkat, cBytes(inode.target), staging.number, path), what);
 	else if (inode.data.kind !== "staged") {
-		check(syscall(nr.mknodat, staging.number, path, kinds[inode.kind].mode | 0o600, encodeDevice(inode.major, inode.minor)), what);
+		const made = syscall(nr.mknodat, staging.number, path, kinds[inode.kind].mode | 0o600, encodeDevice(inode.major, inode.minor));
+		if (made === EPERM && !caller.root) return false;
+		check(made, what);
 	}
-	setAttributes(staging, name, inode);
+	setAttributes(staging, name, inode, caller);
+	return true;
 }
 
 /** Links the tree together below `root`: folders outward in, their attributes on the way back since filling them changes times. */
-function makeTree(tree: Inode, root: Fd, staging: Fd): void {
+function makeTree(tree: Inode, root: Fd, staging: Fd, caller: Caller): void {
 	let count = 0;
 	const stack = [{ inode: tree, fd: root, name: ".", children: tree.children.entries() }];
 	try {
@@ -66,7 +101,7 @@ function makeTree(tree: Inode, root: Fd, staging: Fd): void {
 				stack.pop();
 				const parent = stack.at(-1);
 				if (parent !== undefined) top.fd[Symbol.dispose]();
-				setAttributes(parent?.fd ?? root, top.name, top.inode);
+				setAttributes(parent?.fd ?? root, top.name, top.inode, caller);
 				continue;
 			}
 			const [name, inode] = next.value;
@@ -77,7 +112,7 @@ function makeTree(tree: Inode, root: Fd, staging: Fd): void {
 			const made = inode.number > 0;
 			if (!made) inode.number = ++count;
 			const number = inode.data.kind === "staged" ? inode.data.name : `n${inode.number}`;
-			if (!made) makeStaged(staging, number, inode);
+			if (!made && !makeStaged(staging, number, inode, caller)) continue;
 			check(
 				syscall(nr.linkat, staging.number, cBytes(number), top.fd.number, cBytes(name), 0),
 				`cannot make layer entry ${formatBytes(name)}`,
@@ -123,8 +158,8 @@ class StagedFile {
 }
 
 /**
- * A writer of one layer folder at `path`, in a folder that exists. Needs root: owners, devices and trusted.* attributes are set as the
- * layer has them. A kill leaves `<folder>/.<pid>-<uuid>.tmp/`. @see LayerWriter
+ * A writer of one layer folder at `path`, in a folder that exists. Owners, devices and trusted.* attributes are set as the layer has them by
+ * root; in a user namespace there are no devices and no trusted attributes. A kill leaves `<folder>/.<pid>-<uuid>.tmp/`. @see LayerWriter
  */
 export function createFolderWriter(path: string): LayerWriter {
 	const folder = path.slice(0, path.lastIndexOf("/")) || "/";
@@ -160,7 +195,7 @@ export function createFolderWriter(path: string): LayerWriter {
 				current = undefined;
 			},
 			commit(tree) {
-				makeTree(tree, root, staging);
+				makeTree(tree, root, staging, readCaller());
 				check(syscall(nr.syncfs, layers.number), `cannot sync "${folder}"`);
 				const renamed = syscall(nr.renameat2, stage.number, cBytes("root"), AT_FDCWD, cString(path), RENAME_NOREPLACE);
 				if (renamed !== -17) check(renamed, `cannot rename layer to "${path}"`);

@@ -10,7 +10,7 @@ import type { EntryKind } from "./tar-entry.ts";
 export type Xattrs = ReadonlyMap<string, string>;
 
 /** The attribute that makes a folder opaque to overlayfs. */
-export const opaqueXattr = { name: "trusted.overlay.opaque", value: "y" } as const;
+export const opaqueXattr = { name: "trusted.overlay.opaque", userName: "user.overlay.opaque", value: "y" } as const;
 
 const acls = ["system.posix_acl_access", "system.posix_acl_default"];
 const maxValueBytes = 65_535;
