@@ -56,3 +56,11 @@ inGuest("a service of a user's manager", async () => {
 		kill -9 $main; until_ '[ "$(${manager} show mine -p ActiveState --value)" = failed ]'; ${manager} show mine -p Result --value`);
 	expect(seen).toEqual(["payload", "active", "user@1000.service/app.slice/mine.service", "signal"]);
 });
+
+inGuest("run -d of a user is a transient unit of the user's manager", async () => {
+	const corten = `${asWeb} corten`;
+	const seen = await lines(`${corten} run -d --name wide -v /share/payload:${payload}:ro busybox ${payload} echo:up hang >/dev/null
+		${corten} ps --format '{{.Names}} {{.State}} {{.Unit}}'; systemctl -M web@ --user is-active corten-wide.service
+		${corten} exec wide id -u; ${corten} stop wide; ${corten} ps -a --format '{{.Status}}' | cut -d' ' -f1,2; ${corten} rm wide; ls /share/web/.local/share/corten/containers; echo none`);
+	expect(seen).toEqual(["wide running corten-wide.service", "active", "0", "wide", "Exited (0)", "wide", "none"]);
+});

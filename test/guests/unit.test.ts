@@ -50,7 +50,7 @@ describe("Type=notify and nothing else", () => {
 		await units.service("absent", { lines: ["Type=notify"], command: "/no/such" });
 		await units.service("noimage", { lines: ["Type=notify"], options: "--pull never no-such-image #", command: "" });
 		const seen = await lines(`systemctl start absent && echo started; show absent Result ExecMainStatus
-			systemctl start noimage && echo started; show noimage Result ExecMainStatus; log absent | tail -1
+			systemctl start noimage && echo started; show noimage Result ExecMainStatus; until_ 'log absent | grep -q execute'; log absent | tail -1
 			systemctl reset-failed; corten ps -aq; echo end`);
 		expect(seen.slice(0, 4)).toEqual(["exit-code", "127", "exit-code", "125"]);
 		expect(seen.at(-2)).toContain('cannot execute "/no/such"');
@@ -102,7 +102,7 @@ describe("other types", () => {
 		await units.service("exec", { lines: ["Type=exec"], command: `${payload} hang` });
 		await units.service("once", { lines: ["Type=oneshot", "RemainAfterExit=yes"], command: `${payload} echo:done` });
 		const seen = await lines(
-			`systemctl start exec once; show exec ActiveState; show once ActiveState SubState; log once | tail -1; systemctl stop exec once || true`,
+			`systemctl start exec once; show exec ActiveState; show once ActiveState SubState; until_ 'log once | grep -q done'; log once | tail -1; systemctl stop exec once || true`,
 		);
 		expect(seen).toEqual(["active", "active", "exited", "done"]);
 	});
@@ -176,7 +176,7 @@ describe("messages of the payload", () => {
 		});
 		const seen =
 			await lines(`systemctl start store; show store NFileDescriptorStore; systemctl kill -s KILL store; until_ '[ "$(show store NRestarts ActiveState | xargs)" = "1 active" ]'
-			log store | grep -E '^fd'; systemctl stop store || true; systemctl reset-failed`);
+			until_ '[ $(log store | grep -c "barrier") = 2 ]'; log store | grep -E '^fd'; systemctl stop store || true; systemctl reset-failed`);
 		expect(seen).toEqual([
 			"1",
 			...["fds none names none pid not ours", "fd 3 closed"],
@@ -191,7 +191,7 @@ describe("sockets", () => {
 			await units.service("listens", { lines: ["Type=notify"], options, command: `${payload} fds accept hang` });
 			const seen =
 				await lines(`printf '[Socket]\\nListenStream=127.0.0.1:4711\\nFileDescriptorName=web\\n' >/run/systemd/system/listens.socket; systemctl daemon-reload
-				systemctl start listens.socket; exec 5<>/dev/tcp/127.0.0.1/4711; cat <&5 | sed 's/[0-9]*$//'; log listens | grep -E '^fd' | tail -3
+				systemctl start listens.socket; exec 5<>/dev/tcp/127.0.0.1/4711; cat <&5 | sed 's/[0-9]*$//'; until_ 'log listens | grep -q "fd 4"'; log listens | grep -E '^fd' | tail -3
 				systemctl stop listens.socket; systemctl kill -s KILL listens; systemctl stop listens || true; systemctl reset-failed`);
 			expect(seen).toEqual(["hello from ", "fds 1 names web pid ours", "fd 3 socket", "fd 4 closed"]);
 		});
@@ -275,7 +275,7 @@ describe("the unit's settings are the payload's", () => {
 		});
 		await units.service("strict", { lines: ["Type=notify", "ProtectSystem=strict"], command: "true" });
 		const said = await units.sh(
-			"systemctl start dynamic || true; systemctl start strict || true; log dynamic; log strict; systemctl reset-failed",
+			"systemctl start dynamic || true; systemctl start strict || true; until_ 'log dynamic | grep -q corten && log strict | grep -q corten'; log dynamic; log strict; systemctl reset-failed",
 		);
 		expect(said).toContain("write ExecStart=+/usr/bin/corten");
 		expect(said).toContain("ReadWritePaths=/var/lib/corten /run/corten");
