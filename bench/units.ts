@@ -83,9 +83,9 @@ async function measureMany(units: UnitGuest, name: string, count: number, lines:
 	const instances = Array.from({ length: count }, (_, n) => `${name}-many@${n}.service`);
 	for (let n = 0; n < count; n++) units.slots(`${name}-many-${n}`);
 	await units.writeUnit(`${name}-many@.service`, lines.join("\n"));
+	await units.guest.reload();
 	const output = await units.script(
-		`systemctl daemon-reload
-		/share/since systemctl start ${instances.join(" ")}
+		`/share/since systemctl start ${instances.join(" ")}
 		for i in $(seq 1000); do [ $(ls /share/slots/${name}-many-*/starts 2>/dev/null | wc -l) = ${count} ] && break; sleep 0.1; done
 		systemctl is-active ${instances.join(" ")} | grep -cx active
 		systemctl stop ${instances.join(" ")}`,
@@ -121,7 +121,7 @@ export async function benchUnits(quick: boolean): Promise<void> {
 	await preparePeers(units);
 	const candidates = services(units);
 	for (const { name, lines } of candidates) await units.writeUnit(`${name}.service`, lines.join("\n"));
-	await units.script("systemctl daemon-reload");
+	await guest.reload();
 	printStarts(await measureStarts(units, candidates, quick ? 11 : 41));
 
 	const resident: string[][] = [];

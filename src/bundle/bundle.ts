@@ -2,8 +2,7 @@
 // must of the host (bind sources, devices, passwd of a root folder) and writes nothing but the missing folders of -v.
 
 import { CortenError } from "../base/errors.ts";
-import { readText } from "../linux/file.ts";
-import type { HostFacts } from "../linux/host.ts";
+import { type HostFacts, readHostname } from "../linux/host.ts";
 import { parseSignal } from "../linux/signals.ts";
 import type { HealthCheck } from "../spec/health.ts";
 import type { ImageRecord } from "../spec/image.ts";
@@ -102,7 +101,12 @@ export function createBundle(input: BundleInput): Bundle {
 		mounts: [...mounts, ...init.mounts],
 		process: {
 			terminal: options.tty,
-			user: { uid: user.uid, gid: user.gid, additionalGids: host.groupsDenied === true ? [] : user.additionalGids },
+			user: {
+				uid: user.uid,
+				gid: user.gid,
+				additionalGids: host.groupsDenied === true ? [] : user.additionalGids,
+				...(options.umask !== undefined && { umask: options.umask }),
+			},
 			args: [...init.args, ...args],
 			env,
 			cwd,
@@ -139,7 +143,7 @@ function atLeast(kernel: readonly [number, number], [major, minor]: readonly [nu
 function composeHostname(options: RunRequest, id: string): string {
 	if (options.hostname !== undefined) return options.hostname;
 	if (options.network !== "host" && options.uts !== "host") return id.slice(0, 12);
-	return readText("/proc/sys/kernel/hostname").trim();
+	return readHostname();
 }
 
 function userFilesOf({ image, rootfsPath }: BundleInput): UserFiles {

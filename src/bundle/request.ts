@@ -104,6 +104,8 @@ export type RunRequest = {
 	readonly extraHosts: readonly ExtraHost[];
 	readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] };
 	readonly sysctls: Readonly<Record<string, string>>;
+	/** Of the payload; 022 when it is not given. */
+	readonly umask?: number;
 
 	readonly readOnly: boolean;
 	readonly mounts: readonly MountRequest[];

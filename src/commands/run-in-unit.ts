@@ -22,7 +22,7 @@ export type InUnit = {
 	/** With what the unit gives the payload, and without limits: they are the unit's. */
 	readonly request: RunRequest;
 	/** Parts of the frame. */
-	readonly frame: Pick<Frame, "watch" | "handOver" | "preserveFds" | "unitCgroup" | "cgroups">;
+	readonly frame: Pick<Frame, "watch" | "handOver" | "preserveFds" | "unitCgroup" | "cgroups" | "ownProc">;
 };
 
 /**
@@ -55,6 +55,7 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 		frame: {
 			...(handOver !== undefined && { watch: "leave", handOver }),
 			...(fds > 0 && { preserveFds: fds }),
+			...(syscall(nr.faccessat, AT_FDCWD, cString("/proc/sys/net"), W_OK) < 0 && { ownProc: true }),
 			...unitCgroups(host, own, id),
 		},
 	};

@@ -7,15 +7,17 @@ import { encodeConfig } from "../bundle/config-encode.ts";
 import type { RunRequest } from "../bundle/request.ts";
 import { findImage, holdStore, readRecord } from "../image/store.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
-import { makeFolder, O_CREAT, O_EXCL, unlink, writeFile } from "../linux/file.ts";
+import { makeFolder, O_CREAT, O_EXCL, readLink, unlink, writeFile } from "../linux/file.ts";
 import { type HostFacts, readHostFacts, readOwnCgroups } from "../linux/host.ts";
+import { syscall } from "../linux/libc.ts";
+import { nr } from "../linux/syscalls.ts";
 import { idOfFolder, resolveCgroups } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
 import type { ImageRecord } from "../spec/image.ts";
 import { type CreatedContainer, createContainer, discardContainer } from "../supervise/folder.ts";
-import { containerFolder } from "../supervise/layout.ts";
+import { containerFolder, nameLink } from "../supervise/layout.ts";
 import { newId } from "../supervise/names.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
 import { type StartFile, writeStartFile } from "../supervise/start-file.ts";
@@ -126,11 +128,15 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 			(await import("./start-unit.ts")).refuseUnitOptions(input.request);
 	}
 	const id = newId();
+	// What is made for the container is for its users, whatever the caller keeps from others.
+	const umask = syscall(nr.umask, 0o022);
 	const inUnit = service === undefined ? undefined : await import("./run-in-unit.ts");
 	if (service !== undefined) inUnit?.checkSandbox(service, [context.root, context.runroot]);
-	const unit = service === undefined ? undefined : inUnit?.enterUnit(service, input.request, id, host);
+	const unit = service === undefined ? undefined : inUnit?.enterUnit(service, { ...input.request, umask }, id, host);
 	const request = unit?.request ?? input.request;
-	if (request.replace || service !== undefined) {
+	// The name may be that of a container that ended with its unit, where nobody stayed to free it.
+	const taken = request.name !== undefined && readLink(nameLink(context.root, request.name)) !== undefined;
+	if (taken || service !== undefined) {
 		const { reclaimName, reclaimUnit } = await import("../supervise/reclaim.ts");
 		if (unit !== undefined) reclaimUnit(context.root, unit.place);
 		if (request.name !== undefined) reclaimName(context.root, request.name, request.replace);

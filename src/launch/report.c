@@ -6,6 +6,8 @@ static void put_error(struct text *t, long error)
 {
 	if (error > 0 && error < ERRNO_COUNT && errno_table[error].name)
 		put(t, errno_table[error].name), put(t, " ("), put(t, errno_table[error].meaning), put(t, ")");
+	else if (error == ENDED_BY_SIGNAL || error == ENDED_BY_SIGNAL + SIGSYS)
+		put(t, "it was ended while it was set up, as by a system call filter (SystemCallFilter=)");
 	else if (error >= ENDED_BY_SIGNAL)
 		put(t, "it was ended by signal "), put_number(t, (uint64_t)error - ENDED_BY_SIGNAL, 1);
 	else if (error >= ENDED_WITH_STATUS)

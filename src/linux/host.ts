@@ -109,6 +109,14 @@ function readKernelVersion(): readonly [major: number, minor: number] {
 	return [Number.parseInt(numbers[0] ?? "", 10), Number.parseInt(numbers[1] ?? "", 10)];
 }
 
+/** The machine's name, as the caller's UTS namespace has it; /proc/sys is not there for everybody (ProcSubset=). @see uname(2) */
+export function readHostname(): string {
+	const names = new Uint8Array(6 * 65);
+	check(syscall(nr.uname, names), "cannot read the machine's name");
+	const name = names.subarray(65, 2 * 65);
+	return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
+}
+
 /** On the caller's PATH, and where administrators' programs are. */
 /** Whether this process is in the machine's first user namespace. */
 export function isFirstUserNamespace(): boolean {

@@ -190,6 +190,10 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 		namespaces: allNamespaces,
 		sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "8192", "net/ipv4/conf/eth0.1/forwarding": "1" },
 	}),
+	"sysctl-own-proc": {
+		...linux({ namespaces: allNamespaces, sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "8192" } }),
+		...frame({ ownProc: true }),
+	},
 	terminal: process_({ terminal: true, consoleSize: { height: 24, width: 80 } }),
 	"user-seccomp": config({
 		process: { ...minimalConfig.process, user: { uid: 1000, gid: 1000, umask: 0o77, additionalGids: [1000, 10] } },

@@ -113,7 +113,7 @@ export function compile({ config: given, rootfs, frame, host }: CompileInput): P
 	else bindDevices(steps, config, mounts, { root, stage }, gathered && makesDevices(host));
 	connect(steps, process, frame, output, root, true);
 	finishMounts(steps, unfinished);
-	addSysctls(steps, config);
+	addSysctls(steps, config, frame);
 	addPaths(steps, config, { root, stage });
 	addContainerHooks(steps, config, frame);
 	if (mount === "none") add(steps, "chroot", { slot: root }, "change the root", "/root");

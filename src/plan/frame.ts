@@ -53,6 +53,8 @@ export type Frame = {
 	};
 	/** The cgroup v2 folder of the unit that the container is in: it gets the device rules, and nothing else is made. */
 	readonly unitCgroup?: string;
+	/** The caller's /proc/sys is not to be written (ProtectKernelTunables=): sysctls are set through a mount of proc of the plan's own. */
+	readonly ownProc?: boolean;
 	/** Where relative paths of config.json begin (absolute); the folder when it is not given. */
 	readonly bundle?: string;
 	/** Unix sockets that get the master end of the terminal, and the pidfd of the new process. */

@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "../linux/file.ts";
 import * as flag from "../linux/mount-flags.ts";
 import type { Config, NamespaceType } from "../spec/runtime.ts";
+import type { Frame } from "./frame.ts";
 import { cwd } from "./ops.ts";
 import { addEmptyFolder, type Root } from "./rootfs.ts";
 import { add, bytesOf, freeSlot, type Steps, takeSlot } from "./steps.ts";
@@ -67,11 +68,18 @@ const namespaced: readonly (readonly [type: NamespaceType, names: readonly strin
 
 /**
  * Sets sysctls through the host's own /proc, before the root changes: nothing in the container can have prepared it (CVE-2025-52881), and
- * /proc/sys shows the namespaces of whoever writes.
+ * /proc/sys shows the namespaces of whoever writes. Where a unit's sandbox has made that one read-only, through a proc of its own.
  * @throws `invalid-spec` for one that is not a namespace of the container's own: it would be the host's
  */
-export function addSysctls(steps: Steps, config: Config): void {
-	for (const [given, value] of Object.entries(config.linux.sysctl ?? {})) {
+export function addSysctls(steps: Steps, config: Config, frame: Frame): void {
+	const sysctls = Object.entries(config.linux.sysctl ?? {});
+	const proc = frame.ownProc === true && sysctls.length > 0 ? takeSlot(steps) : cwd;
+	if (proc !== cwd) {
+		const attrs = flag.MOUNT_ATTR_NOSUID | flag.MOUNT_ATTR_NODEV | flag.MOUNT_ATTR_NOEXEC;
+		add(steps, "fsmount", { out: proc, type: "proc", options: ["source=proc"], attrs }, "mount a proc for sysctls");
+	}
+	const top = proc === cwd ? "/proc/sys" : "sys";
+	for (const [given, value] of sysctls) {
 		const at = `/linux/sysctl/${given.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 		const refuse = (why: string): CortenError => new CortenError("invalid-spec", `cannot set sysctl "${given}": ${why}`, { at });
 		const path = sysctlPath(given);
@@ -86,8 +94,9 @@ export function addSysctls(steps: Steps, config: Config): void {
 			throw refuse("it is not one of the container's namespaces");
 		}
 		const what = `set sysctl "${given}" to "${value}"`;
-		add(steps, "write", { dir: cwd, path: `/proc/sys/${path}`, data: bytesOf(value), flags: 0 }, what, at);
+		add(steps, "write", { dir: proc, path: `${top}/${path}`, data: bytesOf(value), flags: 0 }, what, at);
 	}
+	if (proc !== cwd) freeSlot(steps, proc);
 }
 
 /** sysctl(8): whichever of . and / comes first separates, the other is part of a name (net.ipv4.conf.eth0/1.forwarding). */

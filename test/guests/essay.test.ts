@@ -3,20 +3,15 @@
 // CORTEN_WHOLE=1: as many restarts for the peers as for corten, and README.md is written.
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { installed, testWhen } from "../support/skip.ts";
+import { testWhen } from "../support/skip.ts";
 import { type Engine, engines, preparePeers } from "./essay/engines.ts";
 import { type Observation, observe } from "./essay/observe.ts";
 import { sideBySide, writeTable } from "./essay/table.ts";
 import { prepareUnits, type UnitGuest } from "./essay/units.ts";
 import { bootNspawn, type Guest } from "./nspawn.ts";
+import { bootLimitMs, noGuest } from "./units.ts";
 
-const reason =
-	process.getuid?.() !== 0
-		? "it needs root"
-		: installed("systemd-nspawn") && installed("mmdebstrap")
-			? undefined
-			: "not installed: systemd-nspawn or mmdebstrap";
-const inGuest = testWhen(reason === undefined, reason ?? "");
+const inGuest = testWhen(noGuest === undefined, noGuest ?? "");
 const whole = process.env.CORTEN_WHOLE === "1";
 const rounds = 50;
 const peerRounds = whole ? rounds : 5;
@@ -25,11 +20,11 @@ let guest: Guest;
 let units: UnitGuest;
 
 beforeAll(async () => {
-	if (reason !== undefined) return;
+	if (noGuest !== undefined) return;
 	guest = await bootNspawn();
 	units = await prepareUnits(guest);
 	await preparePeers(units);
-}, 300_000);
+}, bootLimitMs);
 afterAll(async () => {
 	await guest?.[Symbol.asyncDispose]();
 	if (seen.size !== engines.length) return;

@@ -5,17 +5,12 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { cgroupsOf } from "../support/leftovers.ts";
-import { installed, testWhen } from "../support/skip.ts";
+import { testWhen } from "../support/skip.ts";
 import { payloadOptions, prepareUnits, seeded, type UnitGuest } from "./essay/units.ts";
 import { bootNspawn, type Guest } from "./nspawn.ts";
+import { bootLimitMs, noGuest } from "./units.ts";
 
-const reason =
-	process.getuid?.() !== 0
-		? "it needs root"
-		: installed("systemd-nspawn") && installed("mmdebstrap")
-			? undefined
-			: "not installed: systemd-nspawn or mmdebstrap";
-const inGuest = testWhen(reason === undefined, reason ?? "");
+const inGuest = testWhen(noGuest === undefined, noGuest ?? "");
 const events = process.env.CORTEN_WHOLE === "1" ? 1000 : 300;
 const seed = Number(process.env.CORTEN_SEED ?? 20);
 const drivers = 4;
@@ -24,7 +19,7 @@ let guest: Guest;
 let units: UnitGuest;
 
 beforeAll(async () => {
-	if (reason !== undefined) return;
+	if (noGuest !== undefined) return;
 	guest = await bootNspawn();
 	units = await prepareUnits(guest);
 	const folders = new Map(names.map((name) => [name, units.slots(name)]));
@@ -37,8 +32,9 @@ beforeAll(async () => {
 		];
 		await units.writeUnit(`${name}.service`, ["[Unit]", "StartLimitIntervalSec=0", "[Service]", ...service, ""].join("\n"));
 	}
-	await units.script(`systemctl daemon-reload\nsystemctl start ${names.join(" ")}`);
-}, 300_000);
+	await guest.reload();
+	await units.script(`systemctl start ${names.join(" ")}`);
+}, bootLimitMs);
 afterAll(() => guest?.[Symbol.asyncDispose]());
 
 /** What is done to a unit, by how often; `any` is a kill of some process of its cgroup, which may be corten or launch before the payload. */

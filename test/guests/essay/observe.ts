@@ -55,7 +55,7 @@ export async function observe(units: UnitGuest, engine: Engine, rounds: number):
 async function install(units: UnitGuest, engine: Engine, wish: Omit<Wish, "folder">): Promise<void> {
 	const folder = units.slots(wish.unit);
 	await units.writeUnit(`${wish.unit}.service`, unitFile(engine, { ...wish, folder }));
-	await units.script("systemctl daemon-reload");
+	await units.guest.reload();
 }
 
 const environment = "export DOCKER_HOST=unix:///run/d.sock\n";
