@@ -139,6 +139,8 @@ install: build ## PREFIX=/usr DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	sed 's,@PREFIX@,$(PREFIX),' systemd/corten-restart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-restart.service
 	ln -sfn ../corten-restart.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/corten-restart.service
+	sed 's,@PREFIX@,$(PREFIX),' systemd/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
+	install -m 644 systemd/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
 	@for page in docs/man/*.[1-8]; do \

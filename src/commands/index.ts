@@ -44,6 +44,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	rm: entry("containers", () => import("./rm.ts")),
 	logs: entry("containers", () => import("./logs.ts")),
 	inspect: entry("containers", () => import("./inspect.ts")),
+	"auto-update": entry("containers", () => import("./auto-update.ts")),
 	healthcheck: entry("containers", () => import("./healthcheck.ts")),
 	pull: entry("images", () => import("./pull.ts")),
 	images: entry("images", () => import("./images.ts")),

@@ -67,6 +67,16 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
 	return result;
 }
 
+/**
+ * The manifest that a pull would bring now, without bringing it.
+ * @throws as pullImage
+ */
+export async function peekImage(text: string, options: Omit<PullOptions, "policy" | "onProgress" | "onStart">): Promise<Digest> {
+	createStore(options.root);
+	await using source = await openSource(text, options);
+	return (await resolveManifest(source, text, options.platform ?? hostPlatform())).descriptor.digest;
+}
+
 async function pullHeld(text: string, options: PullOptions): Promise<PullResult> {
 	const { root } = options;
 	useJit();

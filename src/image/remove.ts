@@ -18,6 +18,7 @@ import {
 	holdStore,
 	indexDigestKey,
 	layersFolder,
+	previousKey,
 	readEntries,
 	readRecord,
 	type StoreEntry,
@@ -59,6 +60,8 @@ function removeEntries(root: string, text: string, force: boolean): Removal {
 	}
 	let rest = entries;
 	for (const name of names) rest = unnameEntry(rest, name, false);
+	// What an update had kept for the name goes with it.
+	rest = rest.filter((entry) => entryName(entry) !== "" || !names.includes(entry.annotations?.[previousKey] ?? "-"));
 	rest = rest.filter((entry) => entryName(entry) !== "" || !targets.some((target) => target.digest === entry.digest));
 	const gone = targets.filter((target) => !rest.some((entry) => entry.digest === target.digest));
 	const records = gone.map((entry) => readRecord(root, entry.digest));
