@@ -136,11 +136,14 @@ install: build ## PREFIX=/usr DESTDIR=
 	install -m 755 build/corten-bun $(DESTDIR)$(PREFIX)/libexec/corten/corten-bun
 	install -m 755 build/launch $(DESTDIR)$(PREFIX)/libexec/corten/launch
 	install -m 755 build/init $(DESTDIR)$(PREFIX)/libexec/corten/init
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
-	sed 's,@PREFIX@,$(PREFIX),' systemd/corten-restart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-restart.service
-	ln -sfn ../corten-restart.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants/corten-restart.service
-	sed 's,@PREFIX@,$(PREFIX),' systemd/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
-	install -m 644 systemd/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
+	@for place in system:multi-user user:default; do \
+		folder=$(DESTDIR)$(PREFIX)/lib/systemd/$${place%:*}; \
+		mkdir -p "$$folder/$${place#*:}.target.wants"; \
+		sed 's,@PREFIX@,$(PREFIX),' systemd/$${place%:*}/corten-restart.service >"$$folder/corten-restart.service"; \
+		ln -sfn ../corten-restart.service "$$folder/$${place#*:}.target.wants/corten-restart.service"; \
+	done
+	sed 's,@PREFIX@,$(PREFIX),' systemd/system/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
+	install -m 644 systemd/system/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
 	@for page in docs/man/*.[1-8]; do \

@@ -27,9 +27,17 @@ const syncMs = 10_000;
 
 /** Which entries are a container's. */
 function matches({ record: { id, unit } }: Pick<Container, "record">): string[] {
-	if (unit === null || unit.own) return [...(unit?.user === true ? ["--user"] : []), `CONTAINER_ID_FULL=${id}`];
-	const run = unit.invocation === "" ? [] : [`_SYSTEMD_INVOCATION_ID=${unit.invocation}`];
+	if (unit === null || (unit.own && !unit.user)) return [`CONTAINER_ID_FULL=${id}`];
+	// journald does not know the fields of a user's unit: all its runs, see sinceOf.
+	const run = unit.own || unit.invocation === "" ? [] : [`_SYSTEMD_INVOCATION_ID=${unit.invocation}`];
 	return unit.user ? ["--user", `_SYSTEMD_USER_UNIT=${unit.name}`, ...run] : [`_SYSTEMD_UNIT=${unit.name}`, ...run];
+}
+
+/** Units of a user are told by their name, which another container may have had before. */
+function sinceOf({ record: { created, unit } }: Pick<Container, "record">, since: bigint | undefined): bigint | undefined {
+	if (unit === null || !unit.own || !unit.user) return since;
+	const made = BigInt(Date.parse(created)) * 1_000_000n;
+	return since === undefined || since < made ? made : since;
 }
 
 /** The words after `journalctl`. @param after the cursor of the last entry that has been shown: only what came later */
@@ -40,7 +48,7 @@ export function journalArguments(container: Pick<Container, "record">, request: 
 	const count = lines === undefined ? (follow ? ["--lines=all"] : []) : [`--lines=${lines}`];
 	return [
 		...["--quiet", "--no-pager", "--all", "--output=json", "--output-fields=MESSAGE,_LINE_BREAK"],
-		...(after === undefined ? [...moment("since", since), ...count] : [`--after-cursor=${after}`]),
+		...(after === undefined ? [...moment("since", sinceOf(container, since)), ...count] : [`--after-cursor=${after}`]),
 		...moment("until", until),
 		...(follow ? ["--follow"] : []),
 		...matches(container),

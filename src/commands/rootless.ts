@@ -14,7 +14,7 @@ import type { ProcessIdentity } from "../supervise/process.ts";
 import { listContainers } from "../supervise/state.ts";
 
 /** Commands that make, mount or remove what belongs to ids of the namespace. */
-const entering = ["run", "pull", "rm", "rmi", "create", "start", "restart", "auto-update"];
+const entering = ["run", "pull", "rm", "rmi", "create", "start", "restart", "unit-event", "auto-update"];
 
 /** Whether a command must begin anew as root of a user namespace. */
 export function needsNamespace(command: string, uid: number): boolean {

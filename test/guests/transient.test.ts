@@ -262,10 +262,21 @@ inGuest("--sdnotify=container: run -d returns when the payload says it is ready"
 	expect(seen).toEqual(["active", "notify", "all"]);
 });
 
-inGuest("a user's manager gets the unit of a user's container; what is not there for users yet is told", async () => {
-	const script = `cd; mkdir -p root/bin; cp /bin/busybox root/bin; corten --root ~/c --runroot ~/r run -d --rm --name mine --rootfs ~/root /bin/busybox sleep 1000; echo $?
-		systemctl --user list-units --all --no-legend 'corten-*'; ls ~/c/containers | wc -l`;
-	const { stdout, stderr } = await units.guest.run(["bash", "-c", script], { user: "web", timeoutMs: 100_000 });
-	expect(stdout.trim().split("\n")).toEqual(["125", "0"]);
-	expect(stderr).toContain("permission");
+inGuest("a user's container is in a unit of the user's manager, with all that goes with it", async () => {
+	const asWeb = "setpriv --reuid web --regid web --init-groups env HOME=/share/web XDG_RUNTIME_DIR=/run/user/1000";
+	const corten = `${asWeb} corten`;
+	const show = "systemctl -M web@ --user show --value";
+	await units.sh(`mkdir /share/web; chown web:web /share/web; chmod 755 /share; usermod -d /share/web web
+		systemctl start user@1000.service; ${corten} pull -q docker-archive:/share/docker.tar`);
+	const seen =
+		await lines(`${corten} run -d --rm --name tidy busybox sh -c 'touch /theirs; chown 33:33 /theirs; echo ready; exec sleep 1000' >/dev/null
+		until_ '${corten} logs tidy | grep -q ready'; ${corten} stop -t 0 tidy; ls /share/web/.local/share/corten/containers | wc -l
+		${corten} run -d --name pol --restart=always busybox sleep 1000 >/dev/null; kill -9 $(${show} corten-pol -p MainPID)
+		until_ '[ "$(${corten} inspect -f "{{.RestartCount}} {{.State.Status}}" pol)" = "1 running" ]'; ${corten} ps --format '{{.Unit}}'
+		${corten} run -d --name bad busybox /no/such 2>&1 || echo $?
+		${corten} rm -f pol bad; systemctl -M web@ --user list-units --all --no-legend 'corten-*'; ls /share/web/.local/share/corten/containers | wc -l
+		systemctl stop user@1000.service`);
+	expect(seen.slice(0, 3)).toEqual(["tidy", "0", "corten-pol.service"]);
+	expect(seen[3]).toContain('cannot execute "/no/such"');
+	expect(seen.slice(4)).toEqual(["127", "pol", "bad", "0"]);
 });
