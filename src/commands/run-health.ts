@@ -1,18 +1,20 @@
 // The health of a container that starts: its probe is compiled into a plan, once, and kept in its folder; from then on launch executes that,
 // asked by whoever stays with the container: launch itself, or a timer of systemd's where nobody stays. docs/decisions/0022.
 
-import { CortenError } from "../base/errors.ts";
+import { CortenError, isError } from "../base/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { composeExecProcess } from "../bundle/exec.ts";
 import { launchPaths } from "../launch/spawn.ts";
-import { exists, writeFile } from "../linux/file.ts";
+import { exists, readText, writeFile } from "../linux/file.ts";
 import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
 import { joinedFolders } from "../plan/cgroup-paths.ts";
-import { compileExec } from "../plan/compile-exec.ts";
+import { type CompileExecInput, compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
 import type { HealthCheck } from "../spec/health.ts";
+import type { Config } from "../spec/runtime.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
+import { isUsers } from "../systemd/booted.ts";
 import { connectSystemd } from "../systemd/scope.ts";
 import type { Service } from "../systemd/service.ts";
 import { startTimer } from "../systemd/timer.ts";
@@ -44,7 +46,7 @@ export function writeProbePlan({ folder, record, bundle: { config }, host }: Pro
 		...(seccomp !== undefined && { seccomp }),
 		shared: config.linux,
 		id: record.id,
-		namespaces: config.linux.namespaces.map(({ type }) => type),
+		...joinedNamespaces(config),
 		cgroups: payloadCgroups(record, host),
 		frame: { output: "inherit", input: "null" },
 		host,
@@ -52,9 +54,17 @@ export function writeProbePlan({ folder, record, bundle: { config }, host }: Pro
 	writeFile(`${folder}/health.plan`, encodePlan(plan, { lockFd: noFd, json: false }));
 }
 
+/** Without privilege also the user namespace that corten is in now: a timer asks from outside. */
+function joinedNamespaces({ linux }: Config): Pick<CompileExecInput, "namespaces" | "user"> {
+	const namespaces = linux.namespaces.map(({ type }) => type);
+	if (!isUsers()) return { namespaces };
+	return { namespaces: ["user", ...namespaces], user: { deny: readText("/proc/self/setgroups").trim() === "deny", uids: [] } };
+}
+
 /** Where the payload will be: in a unit this process is there already, but for the folder of the device rules. */
 function payloadCgroups({ unit, cgroups }: ContainerRecord, host: HostFacts): readonly string[] {
 	if (unit === null) return cgroups;
+	if (isUsers()) return []; // who may move where is systemd's word
 	return joinedFolders(host.cgroup, readOwnCgroups()).map((path) => cgroups.find((own) => own.startsWith(`${path}/`)) ?? path);
 }
 
@@ -94,7 +104,7 @@ export function prepareHealth(
 	const { intervalMs, startPeriodMs: startMs, startIntervalMs } = check;
 	const command = settleCommand(context, probed.record.id);
 	const socket = whenHealthy ? service?.socket : undefined;
-	if (frame.watch === "leave" || socket !== undefined) startHealthTimer(probed, check, command);
+	if (frame.watch === "leave" || socket !== undefined) tryHealthTimer(context, probed, check, command);
 	if (frame.watch === "leave" || (intervalMs === 0 && socket === undefined)) return {};
 	const regularMs = intervalMs === 0 ? 1000 : intervalMs;
 	return { health: { intervalMs: regularMs, startMs, startIntervalMs, command, ...(socket !== undefined && { manager: socket }) } };
@@ -108,6 +118,17 @@ function firstTimes({ intervalMs, startPeriodMs, startIntervalMs }: HealthCheck)
 	if (startPeriodMs === 0 || startIntervalMs >= intervalMs) return [intervalMs];
 	const stepMs = Math.max(startIntervalMs, Math.ceil(startPeriodMs / mostFirst));
 	return Array.from({ length: Math.ceil(startPeriodMs / stepMs) }, (_, index) => (index + 1) * stepMs);
+}
+
+/** A service of the machine that has given up its privilege may start no units: then nobody asks, and that is said. */
+function tryHealthTimer(context: Context, probed: Probed, check: HealthCheck, command: readonly string[]): void {
+	try {
+		startHealthTimer(probed, check, command);
+	} catch (error) {
+		if (!isError(error, "permission-denied")) throw error;
+		const { name } = probed.record;
+		context.log("warn", `the health of container "${name}" is checked by nobody: ${error.message}; with Type=simple launch stays and does`);
+	}
 }
 
 /** systemd asks: of a container that is in a unit, and where nothing of corten's stays. */

@@ -184,7 +184,7 @@ static long run_op(const struct plan_op *op)
 	case OP_USERNS: return userns_op(op);
 	case OP_MOUNT_IDMAP: return mount_idmap_op(op);
 	case OP_UNSHARE: return sys(unshare, a[0]);
-	case OP_SETNS: return sys(setns, slot_fd(a[0]), a[1]);
+	case OP_SETNS: return setns_op(op);
 	case OP_SETNS_ONCE: return setns_once_op(op);
 	case OP_PIDFD_OPEN: return pidfd_open_op(op);
 	case OP_CLONE3: return clone3_op(op);

@@ -176,6 +176,7 @@ long fork_op(const struct plan_op *op);
 long clone3_sibling(const struct plan_op *op);
 long idmap_op(const struct plan_op *op);
 long newidmap_op(const struct plan_op *op);
+long setns_op(const struct plan_op *op);
 long setns_once_op(const struct plan_op *op);
 long fchown_op(uint64_t uid, int everything);
 

@@ -93,6 +93,16 @@ long newidmap_op(const struct plan_op *op)
 	return info.status ? -(ENDED_WITH_STATUS + info.status) : 0;
 }
 
+// A probe's plan is executed from outside of the container's user namespace, by a timer, and from inside, by the container's launcher; the
+// kernel refuses to join the namespace that one is in.
+long setns_op(const struct plan_op *op)
+{
+	long result = sys(setns, slot_fd(op->args[0]), op->args[1]);
+	if (result == -EINVAL && self.by_path && op->args[1] & CLONE_NEWUSER)
+		result = sys(setns, slot_fd(op->args[0]), op->args[1] & ~(uint64_t)CLONE_NEWUSER);
+	return result;
+}
+
 long setns_once_op(const struct plan_op *op)
 {
 	int fd = slot_fd(op->args[0]);

@@ -98,3 +98,23 @@ rootless("a detached one: ps, exec, logs, stop, rm; nothing is left", async () =
 	await must("rmi", "busybox");
 	expect(readdirSync(`${home}/.local/share/corten/layers`)).toEqual([]);
 });
+
+rootless(
+	"health is checked by launch, which is in the user's namespace, and by hand from outside",
+	async () => {
+		const options = ["--health-interval", "200ms", "--health-retries", "1", "--health-cmd", "test -e /tmp/ok"];
+		await must("pull", "-q", `docker-archive:${folder}/docker.tar`);
+		await must("run", "-d", "--name", "asked", ...options, "busybox", "sleep", "1000");
+		const becomes = async (word: string) => {
+			for (const end = Date.now() + 60_000; Date.now() < end; await Bun.sleep(50))
+				if ((await must("inspect", "-f", "{{.State.Health.Status}}", "asked")) === word) return;
+			throw new Error(`never ${word}: ${await must("inspect", "asked")}`);
+		};
+		await becomes("unhealthy");
+		await must("exec", "asked", "touch", "/tmp/ok");
+		await becomes("healthy");
+		expect(await corten(["healthcheck", "run", "asked"])).toMatchObject({ status: 0, stdout: "healthy\n", stderr: "" });
+		await must("rm", "-f", "asked");
+	},
+	150_000,
+);

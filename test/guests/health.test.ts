@@ -137,3 +137,28 @@ inGuest(
 	},
 	250_000,
 );
+
+inGuest(
+	"a user's container is probed by a timer of the user's manager, from outside of its user namespace; User= without privilege is told that nobody asks",
+	async () => {
+		const asWeb = "setpriv --reuid web --regid web --init-groups env HOME=/share/web XDG_RUNTIME_DIR=/run/user/1000";
+		const check = `${quick} --health-cmd "test -e /tmp/ok"`;
+		await units.service("theirs", {
+			lines: ["Type=notify", "User=web"],
+			options: `--rm --name theirs ${check}`,
+			command: `${payload} hang`,
+		});
+		const seen = await lines(`mkdir /share/web; chown web:web /share/web; chmod 755 /share; usermod -d /share/web web
+			systemctl start user@1000.service; ${asWeb} corten pull -q docker-archive:/share/docker.tar >/dev/null
+			${asWeb} corten run -d --name mine ${check} busybox sleep 1000 >/dev/null
+			user() { ${asWeb} corten ps -q --filter name=^$1$ --filter health=$2 | grep -q .; }
+			until_ 'user mine unhealthy'; ${asWeb} corten exec mine touch /tmp/ok; until_ 'user mine healthy'; echo healthy
+			systemctl -M web@ --user list-units --plain --no-legend --type=timer 'corten-*' | wc -l
+			${asWeb} corten rm -f mine >/dev/null; until_ '[ $(systemctl -M web@ --user list-units --all --plain --no-legend --type=timer "corten-*" | wc -l) = 0 ]'
+			${asWeb} corten run -d --name waits --sdnotify=healthy ${quick} --health-cmd "true" busybox sleep 1000 >/dev/null; user waits healthy && echo waited
+			${asWeb} corten rm -f waits >/dev/null
+			systemctl start theirs; journalctl --sync; journalctl -q -u theirs -o cat --no-pager | grep -o 'checked by nobody'; systemctl stop theirs || true; systemctl reset-failed`);
+		expect(seen).toEqual(["healthy", "1", "waited", "checked by nobody"]);
+	},
+	250_000,
+);
