@@ -144,6 +144,8 @@ install: build ## PREFIX=/usr DESTDIR=
 	done
 	sed 's,@PREFIX@,$(PREFIX),' systemd/system/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
 	install -m 644 systemd/system/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten docs/operator.md docs/conformance.md README.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten/examples docs/examples/*
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello
 	@for page in docs/man/*.[1-8]; do \

@@ -44,6 +44,12 @@ function section(title: string, lines: readonly string[]): string[] {
 	return lines.length === 0 ? [] : [`.SH ${title}`, ...lines];
 }
 
+/** `name(section)` as manuals set it, or a path. */
+function reference(page: string): string {
+	const [, name, part] = /^(.*)(\(\d\))$/.exec(page) ?? [];
+	return name === undefined ? roff(page) : `\\fB${roff(name)}\\fR${part}`;
+}
+
 function commandPage(name: string, command: Command, failureStatus: number): string {
 	const otherNames = Object.entries(aliases).flatMap(([group, table]) =>
 		Object.entries(table).flatMap(([word, [target]]) => (target === name ? [`corten ${group} ${word}`] : [])),
@@ -67,7 +73,7 @@ function commandPage(name: string, command: Command, failureStatus: number): str
 			"EXAMPLES",
 			command.examples.flatMap(([line, explanation]) => [".TP", roff(sentence(explanation)), ".EX", roff(line), ".EE"]),
 		),
-		...section("SEE ALSO", ["\\fBcorten\\fR(1)"]),
+		...section("SEE ALSO", [["corten(1)", ...(command.seeAlso ?? [])].map(reference).join(", ")]),
 	].join("\n")}\n`;
 }
 

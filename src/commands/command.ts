@@ -31,6 +31,8 @@ export type Command<T extends OptionTable = OptionTable> = {
 	readonly description: readonly string[];
 	/** Command lines for help and the man page, each with one line of explanation. */
 	readonly examples: readonly (readonly [line: string, explanation: string])[];
+	/** Other pages of the manual, `name(section)`. */
+	readonly seeAlso?: readonly string[];
 	/** @returns the exit status */
 	readonly run: (context: Context, options: Parsed<T>, operands: readonly string[]) => number | Promise<number>;
 };

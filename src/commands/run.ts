@@ -49,6 +49,7 @@ export const command = defineCommand({
 		["corten run -d --name web -v /srv/www:/www:ro busybox httpd -f -h /www", "a service in the background; see corten logs web"],
 		["corten run --rm oci:./layout:1.0 id", "an image from a folder"],
 	],
+	seeAlso: ["systemd.service(5)", "systemd.exec(5)", "sd_notify(3)", "/usr/share/doc/corten/operator.md"],
 	run: async (context, options, operands) => {
 		const laps = startLaps(context);
 		const request = decodeRunRequest(options);
