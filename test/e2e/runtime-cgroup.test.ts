@@ -188,10 +188,10 @@ describe("pause, ps, events, update", () => {
 		await using container = Running.start(script, { pids: { limit: 50 } }, corten, shared);
 		const procs = `${await container.cgroup("pids")}/cgroup.procs`;
 		const count = () => readFileSync(procs, "utf8").split("\n").filter(Boolean).length;
-		for (let round = 0; round < 200 && count() < 3; round++) await Bun.sleep(5);
+		for (let round = 0; round < 4000 && count() < 3; round++) await Bun.sleep(5);
 		expect(count()).toBeGreaterThan(2);
 		expect(await container.command("kill", "--all", container.id, "KILL")).toEqual({ status: 0, stdout: "", stderr: "" });
-		for (let round = 0; round < 200 && count() > 0; round++) await Bun.sleep(5);
+		for (let round = 0; round < 4000 && count() > 0; round++) await Bun.sleep(5);
 		expect(count()).toBe(0);
 	});
 

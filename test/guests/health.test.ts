@@ -132,7 +132,7 @@ inGuest(
 			corten restart -t 0 own >/dev/null; until_ 'is own healthy'; corten inspect -f '{{.State.Health.FailingStreak}}' own; timers
 			corten rm -f own >/dev/null; until_ '[ $(timers) = 0 ]'
 			corten run -d --name waits --sdnotify=healthy ${quick} --health-cmd "sleep 0.5" busybox sleep 1000 >/dev/null; is waits healthy && echo waited
-			corten rm -f waits >/dev/null; until_ '[ $(timers) = 0 ]'; systemctl reset-failed; systemctl list-units --all --plain --no-legend 'corten-*'; echo end`);
+			corten rm -f waits >/dev/null; until_ '[ $(timers) = 0 ]'; systemctl reset-failed; systemctl list-units --all --plain --no-legend 'corten-*.service' 'corten-*.timer'; echo end`);
 		expect(seen).toEqual(["healthy", "0", "1", "waited", "end"]);
 	},
 	250_000,

@@ -18,7 +18,7 @@ afterEach(async () => {
 	if (noGuest !== undefined) return;
 	// Whatever a test has made goes, and nothing of it is left: no container, no name, no unit, no cgroup.
 	const left = await units.sh(`ids=$(corten ps -aq); [ -z "$ids" ] || corten rm -f $ids >/dev/null
-		until_ '[ -z "$(systemctl list-units --all --no-legend "corten-*")" ]'
+		until_ '[ -z "$(systemctl list-units --all --no-legend "corten-*.service" "corten-*.timer")" ]'
 		ls /var/lib/corten/containers /var/lib/corten/names /var/lib/corten/units | grep -v : || true
 		find /sys/fs/cgroup -name "corten-*" || true`);
 	expect(left).toBe("");
@@ -274,7 +274,7 @@ inGuest("a user's container is in a unit of the user's manager, with all that go
 		${corten} run -d --name pol --restart=always busybox sleep 1000 >/dev/null; kill -9 $(${show} corten-pol -p MainPID)
 		until_ '[ "$(${corten} inspect -f "{{.RestartCount}} {{.State.Status}}" pol)" = "1 running" ]'; ${corten} ps --format '{{.Unit}}'
 		${corten} run -d --name bad busybox /no/such 2>&1 || echo $?
-		${corten} rm -f pol bad; systemctl -M web@ --user list-units --all --no-legend 'corten-*'; ls /share/web/.local/share/corten/containers | wc -l
+		${corten} rm -f pol bad; systemctl -M web@ --user list-units --all --no-legend 'corten-*.service' 'corten-*.timer'; ls /share/web/.local/share/corten/containers | wc -l
 		systemctl stop user@1000.service`);
 	expect(seen.slice(0, 3)).toEqual(["tidy", "0", "corten-pol.service"]);
 	expect(seen[3]).toContain('cannot execute "/no/such"');
