@@ -1,12 +1,20 @@
 // corten create: a container as corten run makes it, and nothing runs yet; corten start starts it.
 
 import { CortenError } from "../base/errors.ts";
+import type { RunRequest } from "../bundle/request.ts";
 import { readHostFacts } from "../linux/host.ts";
+import { isUsers, systemdRuns } from "../systemd/booted.ts";
 import { defineCommand } from "./command.ts";
 import { obtainImage } from "./run.ts";
 import { runOptions } from "./run-options.ts";
 import { decodeRunRequest } from "./run-request.ts";
 import { createStopped } from "./run-transient.ts";
+import { refuseUnitOptions } from "./start-unit.ts";
+
+/** What only a unit can do is refused now, and not when it is started. */
+function checkUnit(request: RunRequest): void {
+	if (request.tty || request.unit === "none" || !systemdRuns(isUsers())) refuseUnitOptions(request);
+}
 
 const { detach: _, ...options } = runOptions;
 
@@ -30,6 +38,7 @@ export const command = defineCommand({
 		if (request.rootfs === undefined && reference === undefined) {
 			throw new CortenError("invalid-argument", "cannot create without an image", { hint: "see: corten help create" });
 		}
+		checkUnit(request);
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 		const words = request.rootfs === undefined ? operands.slice(1) : operands;
 		const host = readHostFacts();

@@ -4,7 +4,7 @@
 import { CortenError } from "../base/errors.ts";
 import { decodeConfig } from "../bundle/config-decode.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
-import { type Fd, readText, replaceFile, unlink } from "../linux/file.ts";
+import { exists, type Fd, readText, rename, replaceFile, unlink } from "../linux/file.ts";
 import { readHostFacts, readOwnCgroups } from "../linux/host.ts";
 import { check, syscall } from "../linux/libc.ts";
 import { sleep } from "../linux/sleep.ts";
@@ -102,7 +102,8 @@ export function launchExisting(context: Context, container: Container, request: 
 	// Only now, when no more can fail here, does the last run's end go.
 	replaceFile(`${folder}/container.json`, encodeRecord(next), 0o600, false);
 	unlink(`${folder}/pid`);
-	unlink(`${folder}/exit`);
+	// Kept for who waits for the end of the last run and is told a moment later.
+	if (exists(`${folder}/exit`)) rename(`${folder}/exit`, `${folder}/last-exit`);
 	return becomeLaunch(bytes);
 }
 

@@ -95,11 +95,17 @@ export function waitForUnitEnd(root: string, container: Container, timeoutMs: nu
 	return true;
 }
 
+/** Whether another payload than that of `state` has been started in a container since. */
+export function hasRestarted(folder: string, { process }: Container["state"]): boolean {
+	const now = readPidFile(folder);
+	return process !== null && now !== undefined && (now.pid !== process.pid || now.startTime !== process.startTime);
+}
+
 /** The payload has ended; the unit's last command writes that down and, with --rm, removes the folder. */
-function awaitNote(root: string, { record, folder }: Container): void {
+function awaitNote(root: string, { record, folder, state }: Container): void {
 	if (record.unit?.own === true) {
 		for (const deadline = performance.now() + finishMs; performance.now() < deadline; sleep(2)) {
-			if (!exists(folder) || readExitFile(folder) !== undefined) break;
+			if (!exists(folder) || readExitFile(folder) !== undefined || hasRestarted(folder, state)) break;
 		}
 		if (record.removeAtEnd) for (const deadline = performance.now() + finishMs; exists(folder) && performance.now() < deadline; sleep(2));
 	}

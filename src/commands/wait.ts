@@ -2,10 +2,10 @@
 
 import { CortenError } from "../base/errors.ts";
 import { waitForEnd } from "../supervise/end.ts";
-import { type Container, findContainer, readContainer } from "../supervise/state.ts";
+import { type Container, findContainer, readContainer, readExitFile } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
 import { forEachTarget } from "./targets.ts";
-import { settleEnds, waitForUnitEnd } from "./unit-control.ts";
+import { hasRestarted, settleEnds, waitForUnitEnd } from "./unit-control.ts";
 
 /** `corten wait` */
 export const command = defineCommand({
@@ -30,6 +30,7 @@ export const command = defineCommand({
 function waitFor(root: string, container: Container): number {
 	(container.record.unit === null ? waitForEnd : waitForUnitEnd)(root, container, Infinity);
 	const { id, name } = container.record;
+	if (hasRestarted(container.folder, container.state)) return readExitFile(container.folder, "last-exit")?.exitCode ?? 0;
 	const now = readContainer(root, id);
 	const [ended] = settleEnds(root, now === undefined ? [] : [now]);
 	if (ended !== undefined) return ended.state.exitCode;

@@ -47,11 +47,12 @@ export function readPidFile(folder: string): (ProcessIdentity & { readonly start
 	return { pid: Number(match[1]), startTime: BigInt(match[2] ?? 0), startedAt: nanoseconds(match[3], match[4]) };
 }
 
-/** The content of `exit`, as launch wrote it; undefined when it is absent or damaged. */
+/** The content of `exit`, as launch wrote it, or of the one before a restart, `last-exit`; undefined when it is absent or damaged. */
 export function readExitFile(
 	folder: string,
+	name: "exit" | "last-exit" = "exit",
 ): { readonly exitCode: number; readonly signal: number; readonly finishedAt: bigint } | undefined {
-	const match = /^(\d+) (\d+) (\d+) (\d+)\n$/.exec(readTextIfPresent(`${folder}/exit`) ?? "");
+	const match = /^(\d+) (\d+) (\d+) (\d+)\n$/.exec(readTextIfPresent(`${folder}/${name}`) ?? "");
 	if (match === null) return undefined;
 	const signal = Number(match[2]);
 	return { exitCode: signal > 0 ? 128 + signal : Number(match[1]), signal, finishedAt: nanoseconds(match[3], match[4]) };

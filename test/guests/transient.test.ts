@@ -102,14 +102,27 @@ describe("run -d makes a unit", () => {
 			corten stop $(corten ps -q) | wc -l; corten ps -aq | wc -l; ls /var/lib/corten/containers | wc -l`);
 		expect(seen).toEqual(["20", "20", "20", "0", "0"]);
 	});
+
+	inGuest("killed at any moment, run -d leaves a container that runs in its unit, one that was never started, or nothing", async () => {
+		const seen = await lines(`for i in $(seq 40); do
+				corten run -d --name chaos-$i $([ $((i % 2)) = 0 ] && echo --rm || echo --restart=always) busybox sleep 1000 >/dev/null 2>&1 & p=$!
+				sleep 0.0$((RANDOM % 7)); kill -9 $p 2>/dev/null || true; corten ps >/dev/null
+			done; wait || true
+			units() { systemctl list-units --no-legend --plain --state=active 'corten-chaos-*' | cut -d' ' -f1 | sort | xargs; }
+			until_ '[ "$(corten ps --format "{{.Unit}}" | sort | xargs)" = "$(units)" ] && [ -z "$(systemctl list-jobs --no-legend)" ]'
+			corten ps -a --format '{{.State}}' | sort -u | grep -vx -e running -e created || echo fine`);
+		expect(seen).toEqual(["fine"]);
+	});
 });
 
 describe("its end", () => {
 	inGuest("exit status and signal are those of the payload, in ps, inspect and wait", async () => {
 		const seen =
 			await lines(`corten run -d --name code busybox sh -c 'exit 7' >/dev/null; corten wait code; corten ps -a --format '{{.Status}}' | grep -o '(.*)'
-			corten run -d --name sig busybox sleep 1000 >/dev/null; kill -9 $(pid corten-sig); corten wait sig; ${inspect("sig", "{{.State.ExitCode}}")}`);
-		expect(seen).toEqual(["7", "(7)", "137", "137"]);
+			corten run -d --name sig busybox sleep 1000 >/dev/null; kill -9 $(pid corten-sig); corten wait sig; ${inspect("sig", "{{.State.ExitCode}}")}
+			corten run -d --restart=always --name again busybox sh -c 'trap "exit 6" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null; until_ 'corten logs again | grep -q ready'
+			corten wait again & w=$!; until_ 'ls -l /proc/$w/fd | grep -q pidfd'; kill $(pid corten-again); wait $w`);
+		expect(seen).toEqual(["7", "(7)", "137", "137", "6"]);
 	});
 
 	inGuest("stop stops the unit, by the container's signal, and no policy brings it back", async () => {
