@@ -120,9 +120,15 @@ long pidfile_open_op(const struct plan_op *op)
 
 static int64_t now_ms(void)
 {
-	struct timespec_ now;
+	struct timespec_ now = { 0, 0 };
 	sys(clock_gettime, 1 /* CLOCK_MONOTONIC */, &now);
 	return now.seconds * 1000 + now.nanoseconds / 1000000;
+}
+
+// A time of the plan: at most 24 days.
+static int64_t time_ms(uint64_t given)
+{
+	return given > 0x7fffffff ? 0x7fffffff : (int64_t)given;
 }
 
 static size_t drain(char *output, size_t length)
@@ -173,7 +179,7 @@ static long write_record(const char *folder, int late, const char *output, size_
 	char path[4096], head[RECORD_HEAD], count[FILE_HEAD + 1] = "";
 	const char *at = count;
 	struct text t = { head, head + sizeof head };
-	struct timespec_ end;
+	struct timespec_ end = { 0, 0 };
 	long fd = sys(openat, AT_FDCWD, name_in(path, sizeof path, folder, "health"), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fd;
@@ -210,7 +216,7 @@ long probe_op(const struct plan_op *op)
 	const char *folder = text_at(op->args[0]);
 	int late = 0;
 	long result = 0;
-	size_t length = await_probe(output, now_ms() + (int64_t)(op->args[1] & 0x7fffffff), &late);
+	size_t length = await_probe(output, now_ms() + time_ms(op->args[1]), &late);
 	for (int fd = 1; fd <= 2; fd++)
 		if (self.outputs[fd - 1] > 0)
 			sys(dup3, self.outputs[fd - 1], fd, 0);
@@ -228,7 +234,7 @@ long probe_op(const struct plan_op *op)
 long health_op(const struct plan_op *op)
 {
 	self.health = op, self.health_since = now_ms();
-	self.next_probe = self.health_since + (op->args[5] == AT_FDCWD_SLOT ? (int64_t)op->args[op->args[3] ? 4 : 2] : 0);
+	self.next_probe = self.health_since + (op->args[5] == AT_FDCWD_SLOT ? time_ms(op->args[op->args[3] ? 4 : 2]) : 0);
 	self.probe_pidfd = -1;
 	return 0;
 }
@@ -288,8 +294,8 @@ void health_turn(int ended)
 		sys(close, self.probe_pidfd);
 		self.probe_pidfd = -1;
 		int healthy = is_known_healthy(text_at(op->args[0]));
-		int64_t now = now_ms(), in_start = !healthy && now - self.health_since < (int64_t)op->args[3];
-		self.next_probe = now + (int64_t)op->args[in_start ? 4 : 2];
+		int64_t now = now_ms(), in_start = !healthy && now - self.health_since < time_ms(op->args[3]);
+		self.next_probe = now + time_ms(op->args[in_start ? 4 : 2]);
 		if (healthy)
 			hand_over(op);
 	}
