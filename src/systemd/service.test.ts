@@ -10,6 +10,7 @@ test("the process that the manager started is its service", () => {
 	const service = { name: "web.service", user: false, invocation: "abc", socket: "/run/systemd/notify" };
 	expect(findService(env, 42, cgroups("/system.slice/web.service"), false)).toEqual(service);
 	expect(findService(env, 42, () => ({ "": "/system.slice/system-a.slice/a@1.service/payload" }), false)?.name).toBe("a@1.service");
+	expect(findService(env, 42, () => ({ "name=systemd": "/", "": "/system.slice/web.service" }), false)?.name).toBe("web.service");
 	expect(findService({ ...env, NOTIFY_SOCKET: "" }, 42, cgroups("/system.slice/web.service"), false)?.socket).toBeUndefined();
 });
 

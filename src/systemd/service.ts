@@ -33,7 +33,8 @@ export function findService(
 	const socket = env.NOTIFY_SOCKET === "" ? undefined : env.NOTIFY_SOCKET;
 	if (env.SYSTEMD_EXEC_PID !== String(pid) && !(asked && socket !== undefined)) return undefined;
 	const own = readCgroups();
-	const path = own["name=systemd"] ?? own[""] ?? "";
+	// In a container the machine may have a hierarchy that the container's own manager does not use.
+	const path = [own["name=systemd"], own[""]].find((found) => found?.includes(".service")) ?? "";
 	const name = path.split("/").findLast((part) => part.endsWith(".service"));
 	if (name === undefined) return undefined;
 	return { name, user: path.includes("/user@") && !name.startsWith("user@"), invocation: env.INVOCATION_ID ?? "", socket };
