@@ -132,8 +132,8 @@ asRoot(
 			["kill", "137"],
 			["stop", "3"],
 		] as const) {
-			const payload = ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done"];
-			const options = [...quick, "--health-cmd", "false", "--health-on-failure", action];
+			const payload = ["sh", "-c", "trap 'exit 3' TERM; touch /tmp/trapped; while :; do sleep 0.1; done"];
+			const options = [...quick, "--health-cmd", "test ! -e /tmp/trapped", "--health-on-failure", action];
 			await world.must("run", "-d", "--name", action, ...options, "busybox", ...payload);
 			await until(world, action, "{{.State.Status}} {{.State.ExitCode}}", `exited ${code}`);
 			await world.must("rm", action);

@@ -94,7 +94,7 @@ inGuest(
 inGuest(
 	"an image whose container exits is taken back, is not tried again, and the history says why",
 	async () => {
-		const seen = await lines(`push exits; update; version; show app ActiveState; update; update --dry-run
+		const seen = await lines(`push exits; update --probation 8; version; show app ActiveState; update; update --dry-run
 			corten auto-update --history --format '{{.Verdict}}: {{.Why}}' | tail -1; [ "$(corten auto-update --history | wc -l)" = 3 ] && echo table`);
 		expect(seen).toEqual([
 			...["app.service registry rolled back", "status 1", "because it has ended", "2", "active"],
@@ -109,7 +109,7 @@ inGuest(
 	async () => {
 		const seen = await lines(`push sick; update; version; show app ActiveState
 			push well; update; version; corten ps --format '{{.Status}}' | grep -o '(.*)'
-			systemctl stop app || true; unit app registry "--sdnotify=healthy ${image}" TimeoutStartSec=3; systemctl start app; corten ps -q --filter health=healthy | wc -l
+			systemctl stop app || true; unit app registry "--sdnotify=healthy ${image}" TimeoutStartSec=15; systemctl start app; corten ps -q --filter health=healthy | wc -l
 			push sick; update --retry | grep -v because; version; show app ActiveState`);
 		expect(seen).toEqual([
 			...["app.service registry rolled back", "status 1", "because it is unhealthy", "2", "active"],
@@ -127,7 +127,7 @@ inGuest(
 		const seen =
 			await lines(`systemctl stop app || true; push one; corten pull -q ${image} >/dev/null; unit app local ${image}; systemctl start app; version
 			push two; update; corten pull -q ${image} >/dev/null; update; version
-			push exits; corten pull -q ${image} >/dev/null; update --retry --rollback=false; corten ps -q
+			push exits; corten pull -q ${image} >/dev/null; update --probation 8 --retry --rollback=false; corten ps -q
 			corten run -d --name own --label io.containers.autoupdate=local ${image} sleep 1000 >/dev/null; update
 			corten rm -f own >/dev/null; systemctl reset-failed; 
 			grep -c corten.previous /var/lib/corten/store/index.json; corten rmi -f ${image} >/dev/null; grep -c corten.previous /var/lib/corten/store/index.json || true`);
