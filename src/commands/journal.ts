@@ -7,9 +7,11 @@ import { exists, Fd, O_CLOEXEC } from "../linux/file.ts";
 import { check, syscall } from "../linux/libc.ts";
 import { runProgram, startProgram } from "../linux/native.ts";
 import { writeOutput } from "../linux/output.ts";
+import { sleep } from "../linux/sleep.ts";
 import { nr } from "../linux/syscalls.ts";
 import { openProcess, sendSignal, waitReadable } from "../supervise/process.ts";
 import type { Container } from "../supervise/state.ts";
+import { isUsers } from "../systemd/booted.ts";
 import { formatTime } from "./container-view.ts";
 
 /** What to show. Times are nanoseconds of the Unix clock. */
@@ -24,6 +26,7 @@ export type JournalRequest = {
 
 const SIGKILL = 9;
 const syncMs = 10_000;
+const userMs = 100;
 
 /** Which entries are a container's. */
 function matches({ record: { id, unit } }: Pick<Container, "record">): string[] {
@@ -117,13 +120,16 @@ export function showJournal(container: Container, request: JournalRequest): numb
 	const printer = new Printer(request.timestamps);
 	const { process } = container.state;
 	using payload = !request.follow || process === null ? undefined : openProcess(process.pid, process.startTime);
-	if (payload !== undefined) {
-		read(path, journalArguments(container, request), printer, payload);
-		// All that it has written before its end is in the journal then.
-		runProgram(path, ["journalctl", "--sync"], { env: undefined, input: new Uint8Array(0), timeoutMs: syncMs });
-	}
+	if (payload !== undefined) read(path, journalArguments(container, request), printer, payload);
+	if (payload !== undefined || process === null) sync(path);
 	read(path, journalArguments(container, { ...request, follow: false }, printer.cursor), printer, undefined);
 	return 0;
+}
+
+/** What a payload has written before its end is in the journal then. journald does so for root alone; a user's follower waits a moment. */
+function sync(path: string): void {
+	if (isUsers()) sleep(userMs);
+	else runProgram(path, ["journalctl", "--sync"], { env: undefined, input: new Uint8Array(0), timeoutMs: syncMs });
 }
 
 /** Runs journalctl to its end, or to the end of the payload. */

@@ -146,7 +146,7 @@ describe("its end", () => {
 describe("--restart", () => {
 	inGuest("always: a killed payload comes back as the same container with its files", async () => {
 		const seen =
-			await lines(`id=$(corten run -d --name pol --restart=always busybox sh -c 'echo x >>/count; exec sleep 1000'); old=$(pid corten-pol)
+			await lines(`id=$(corten run -d --name pol --restart=always busybox sh -c 'echo x >>/count; exec sleep 1000'); old=$(pid corten-pol); until_ 'corten exec pol test -s /count'
 			kill -9 $old; until_ 'new=$(${inspect("pol", "{{.State.Pid}}")}); [ $new != 0 ] && [ $new != $old ]'
 			[ $id = $(${inspect("pol", "{{.Id}}")}) ] && echo same; ${inspect("pol", "{{.RestartCount}} {{.HostConfig.RestartPolicy.Name}}")}
 			until_ '[ "$(corten exec pol cat /count | xargs)" = "x x" ]'; show corten-pol NRestarts; corten ps -q | wc -l`);
@@ -181,7 +181,7 @@ describe("start, restart and create", () => {
 	inGuest("the same container in a new unit", async () => {
 		const seen =
 			await lines(`id=$(corten create --name web --restart=always busybox sh -c 'echo x >>/count; exec sleep 1000'); corten ps -a --format '{{.State}}={{.Unit}}'
-			corten start web; corten stop -t 0 web; corten start web; corten start web; [ $(${inspect("web", "{{.Id}}")}) = $id ] && echo same
+			corten start web; until_ 'corten exec web test -s /count'; corten stop -t 0 web; corten start web; corten start web; [ $(${inspect("web", "{{.Id}}")}) = $id ] && echo same
 			until_ '[ "$(corten exec web cat /count | xargs)" = "x x" ]'; old=$(pid corten-web); corten restart -t 0 web; [ $(pid corten-web) != $old ] && echo new
 			show corten-web ActiveState; ${inspect("web", "{{.RestartCount}}")}`);
 		expect(seen).toEqual(["created=", "web", "web", "web", "web", "same", "web", "new", "active", "0"]);
@@ -251,7 +251,9 @@ const absent = machined.find((path) => !existsSync(`/${path}`));
 testWhen(noGuest === undefined && absent === undefined, noGuest ?? `not installed: /${absent}`)(
 	"--register: machinectl list shows it while it runs, also after a restart; without machined the start fails",
 	async () => {
-		const without = await lines("corten run -d --name lonely --register busybox sleep 1000 2>&1 || echo $?; corten ps -q | wc -l");
+		const without = await lines(
+			"corten run -d --stop-timeout 1 --name lonely --register busybox sleep 1000 2>&1 || echo $?; corten ps -q | wc -l",
+		);
 		expect(without[0]).toContain('cannot register machine "lonely"');
 		expect(without.slice(1)).toEqual(["125", "0"]);
 		must(["tar", "-C", "/", "-cf", `${units.guest.share}/machined.tar`, ...machined]);
