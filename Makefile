@@ -144,6 +144,7 @@ install: build ## PREFIX=/usr DESTDIR=
 	done
 	sed 's,@PREFIX@,$(PREFIX),' systemd/system/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
 	install -m 644 systemd/system/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
+	install -D -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/corten.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten docs/operator.md docs/conformance.md README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten/examples docs/examples/*
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello

@@ -3,16 +3,13 @@
 
 import { CortenError } from "../base/errors.ts";
 import type { MountRequest, RunRequest } from "../bundle/request.ts";
-import { AT_FDCWD, readTextIfPresent } from "../linux/file.ts";
+import { AT_FDCWD } from "../linux/file.ts";
 import { type HostFacts, readOwnCgroups } from "../linux/host.ts";
 import { cString, syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
 import { unitCgroups } from "../plan/cgroup-paths.ts";
-import { weightOfShares } from "../plan/cgroup2-settings.ts";
 import type { Frame, HandOver } from "../plan/frame.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
-import { resourceProperties } from "../systemd/properties.ts";
-import { connectSystemd, setProperties, unitProperty } from "../systemd/scope.ts";
 import { type Environment, listenFds, type Service, unitDirectories, unitEnvironment } from "../systemd/service.ts";
 
 /** What is different in a unit. */
@@ -29,7 +26,7 @@ export type InUnit = {
  * Makes a request that of a unit's service; changes the unit's properties where the request has limits.
  * @throws `unsupported` for what cannot be in a unit; `unavailable` when systemd must be asked and does not answer
  */
-export function enterUnit(service: Service, asked: RunRequest, id: string, host: HostFacts): InUnit {
+export async function enterUnit(service: Service, asked: RunRequest, id: string, host: HostFacts): Promise<InUnit> {
 	const { env, pid } = process;
 	const fds = listenFds(env, pid);
 	if (fds > 0 && asked.pid === "host") {
@@ -39,11 +36,14 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 	}
 	const handOver = handOverOf(service, asked);
 	const shown = asked.sdnotify === "container" ? service.socket : undefined;
-	holdLimits(service, asked, host);
+	const users = host.initialUserNamespace && hasUser(service, asked, env);
+	// D-Bus is loaded by those alone that need it: it would be a sixth of the whole start.
+	const manager = users || Object.keys(asked.resources).length > 0 ? await import("./unit-manager.ts") : undefined;
+	manager?.holdLimits(service, asked, host);
 	const own = readOwnCgroups();
 	const request: RunRequest = {
 		...asked,
-		...(host.initialUserNamespace && userOf(service, asked, env)),
+		...(users && manager?.userOf(service, asked)),
 		resources: {},
 		detach: false,
 		env: [...unitEnvironment(env), ...socketEnv(env, fds, asked), ...watchdogEnv(env, shown), ...asked.env],
@@ -59,6 +59,11 @@ export function enterUnit(service: Service, asked: RunRequest, id: string, host:
 			...unitCgroups(host, own, id),
 		},
 	};
+}
+
+/** Whether the unit has User= or DynamicUser= and corten has kept its privilege (ExecStart=!). An option wins. */
+function hasUser(service: Service, { user }: RunRequest, { USER: name = "root" }: Environment): boolean {
+	return name !== "root" && user === undefined && !service.user;
 }
 
 const W_OK = 2;
@@ -100,14 +105,6 @@ function handOverOf({ socket, name }: Service, { sdnotify = "conmon", detach, tt
 	return detach ? { ready: false } : undefined;
 }
 
-/** Limits of the options, as properties of the unit. @see org.freedesktop.systemd1(5) SetUnitProperties */
-function holdLimits({ name, user }: Service, { resources }: RunRequest, host: HostFacts): void {
-	const { version } = host.cgroup;
-	if (Object.keys(resources).length === 0) return;
-	using systemd = connectSystemd(user);
-	setProperties(systemd, name, resourceProperties(resources, { version, systemd: systemd.version, weightOfShares }));
-}
-
 /** sd_listen_fds(3): the first process of a PID namespace is 1, and behind --init the payload is 2. */
 function socketEnv({ LISTEN_FDNAMES: names }: Environment, fds: number, { init }: RunRequest): string[] {
 	if (fds === 0) return [];
@@ -138,27 +135,4 @@ function unitMounts(env: Environment, socket: string | undefined, { mounts, netw
 	];
 	// A volume of the person's own choice at such a place is meant.
 	return all.filter(({ target }) => !mounts.some((mount) => mount.target === target));
-}
-
-/**
- * User=, Group=, SupplementaryGroups= and DynamicUser= of the unit, when corten has kept its privilege (ExecStart=!): the manager has
- * found the numbers, also of users that it has made up. An option wins.
- */
-function userOf(service: Service, { user, groups }: RunRequest, { USER: name = "root" }: Environment): Partial<RunRequest> {
-	if (name === "root" || user !== undefined || service.user) return {};
-	using systemd = connectSystemd(false);
-	const get = (property: string): unknown => unitProperty(systemd, service.name, "Service", property);
-	const [uid, gid] = [Number(get("UID")), Number(get("GID"))];
-	if (uid >= 0xffff_ffff) return {};
-	const more = (get("SupplementaryGroups") as readonly string[]).map(groupNumber);
-	return { user: `${uid}:${gid >= 0xffff_ffff ? uid : gid}`, groups: [...more, ...groups] };
-}
-
-/** The number of a group of the host: the image's names are not meant. */
-function groupNumber(group: string): string {
-	if (/^\d+$/.test(group)) return group;
-	const line = (readTextIfPresent("/etc/group") ?? "").split("\n").find((text) => text.startsWith(`${group}:`));
-	const number = line?.split(":")[2];
-	if (number === undefined) throw new CortenError("not-found", `cannot find group "${group}" of SupplementaryGroups= in /etc/group`);
-	return number;
 }

@@ -133,7 +133,7 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 	const umask = syscall(nr.umask, 0o022);
 	const inUnit = service === undefined ? undefined : await import("./run-in-unit.ts");
 	if (service !== undefined) inUnit?.checkSandbox(service, [context.root, context.runroot]);
-	const unit = service === undefined ? undefined : inUnit?.enterUnit(service, { ...input.request, umask }, id, host);
+	const unit = service === undefined ? undefined : await inUnit?.enterUnit(service, { ...input.request, umask }, id, host);
 	const request = unit?.request ?? input.request;
 	// The name may be that of a container that ended with its unit, where nobody stayed to free it.
 	const taken = request.name !== undefined && readLink(nameLink(context.root, request.name)) !== undefined;
