@@ -64,6 +64,7 @@ export const plainRequest: RunRequest = {
 		startIntervalMs: undefined,
 		retries: undefined,
 		onFailure: "none",
+		startup: undefined,
 	},
 	resources: {},
 	cgroupParent: undefined,

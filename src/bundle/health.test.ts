@@ -13,6 +13,7 @@ const nothing: HealthRequest = {
 	startIntervalMs: undefined,
 	retries: undefined,
 	onFailure: "none",
+	startup: undefined,
 };
 
 function codeOf(run: () => unknown): string {
@@ -38,7 +39,7 @@ test("a command is a line for the shell, or a JSON list of words; none is none",
 	expect(parseHealthCommand('["CMD", "curl"]')).toEqual(["CMD", "curl"]);
 	expect(parseHealthCommand('["CMD-SHELL", "a b"]')).toEqual(["CMD-SHELL", "a b"]);
 	expect(parseHealthCommand("[ -e /ready ]")).toEqual(["CMD-SHELL", "[ -e /ready ]"]);
-	expect(["none", "NONE", '["NONE"]'].map(parseHealthCommand)).toEqual([undefined, undefined, undefined]);
+	expect(["none", "NONE", '["NONE"]'].map((text) => parseHealthCommand(text))).toEqual([undefined, undefined, undefined]);
 	expect(["", " ", "[]", "[1]"].map((text) => codeOf(() => parseHealthCommand(text)))).toEqual(Array(4).fill("invalid-argument"));
 });
 
@@ -56,6 +57,19 @@ test("the image's check holds, but for what the options change; zeros mean the u
 	});
 	const changed = composeHealth({ ...nothing, test: ["CMD-SHELL", "x y"], intervalMs: 0, startPeriodMs: 0, retries: 1 }, image);
 	expect(changed).toMatchObject({ args: ["/bin/sh", "-c", "x y"], intervalMs: 0, startPeriodMs: 0, retries: 1 });
+});
+
+test("a startup check needs a health check; it never restarts anything unless a number is given", () => {
+	const startup = { test: ["CMD", "/ready"], intervalMs: 100, timeoutMs: undefined, retries: undefined, successes: undefined };
+	expect(composeHealth({ ...nothing, test: ["CMD", "x"], startup }, undefined)?.startup).toEqual({
+		args: ["/ready"],
+		test: ["CMD", "/ready"],
+		intervalMs: 100,
+		timeoutMs: 30_000,
+		retries: 0,
+		successes: 1,
+	});
+	expect(codeOf(() => composeHealth({ ...nothing, startup }, undefined))).toBe("invalid-argument");
 });
 
 test("no check: none asked for, NONE, or turned off; a test that is neither CMD nor CMD-SHELL is refused", () => {

@@ -1,7 +1,7 @@
 // The health check of a container: the image's Healthcheck, changed by the options, as docker and podman merge them.
 
 import { CortenError } from "../base/errors.ts";
-import type { HealthAction, HealthCheck, ImageHealthcheck } from "../spec/health.ts";
+import type { HealthAction, HealthCheck, ImageHealthcheck, StartupCheck } from "../spec/health.ts";
 
 /** The --health options; absent values are the image's, or the usual. */
 export type HealthRequest = {
@@ -15,6 +15,17 @@ export type HealthRequest = {
 	readonly startIntervalMs: number | undefined;
 	readonly retries: number | undefined;
 	readonly onFailure: HealthAction;
+	readonly startup: StartupRequest | undefined;
+};
+
+/** The --health-startup options. */
+export type StartupRequest = {
+	/** CMD or CMD-SHELL, and words. */
+	readonly test: readonly string[];
+	readonly intervalMs: number | undefined;
+	readonly timeoutMs: number | undefined;
+	readonly retries: number | undefined;
+	readonly successes: number | undefined;
 };
 
 /** docker's. */
@@ -39,8 +50,7 @@ export function parseHealthTime(text: string, at: string, minMs = 1): number {
  * @returns undefined for `none`
  * @throws `invalid-argument`
  */
-export function parseHealthCommand(text: string): readonly string[] | undefined {
-	const at = "--health-cmd";
+export function parseHealthCommand(text: string, at = "--health-cmd"): readonly string[] | undefined {
 	if (text === "none" || text === "NONE") return undefined;
 	if (text.trim() === "") throw new CortenError("invalid-argument", "cannot check health with an empty command", { at });
 	if (!text.trimStart().startsWith("[")) return ["CMD-SHELL", text];
@@ -66,7 +76,12 @@ export function composeHealth(request: HealthRequest, image: ImageHealthcheck | 
 	if (request.disabled) return undefined;
 	const test = request.test ?? image?.test ?? [];
 	const [kind, ...words] = test;
-	if (kind === undefined || kind === "NONE") return undefined;
+	if (kind === undefined || kind === "NONE") {
+		if (request.startup === undefined) return undefined;
+		throw new CortenError("invalid-argument", "cannot check the start of a container that has no health check", {
+			at: "--health-startup-cmd",
+		});
+	}
 	if ((kind !== "CMD" && kind !== "CMD-SHELL") || words.length === 0)
 		throw new CortenError("invalid-spec", `cannot check health by "${test.join(" ")}": it is neither CMD nor CMD-SHELL with words`, {
 			hint: "--no-healthcheck or --health-cmd overrides it",
@@ -74,7 +89,7 @@ export function composeHealth(request: HealthRequest, image: ImageHealthcheck | 
 	const ms = (nanoseconds: number | undefined): number | undefined =>
 		nanoseconds === undefined || nanoseconds === 0 ? undefined : Math.max(1, Math.round(nanoseconds / 1e6));
 	return {
-		args: kind === "CMD" ? words : ["/bin/sh", "-c", words.join(" ")],
+		args: argsOf(test),
 		test,
 		intervalMs: request.intervalMs ?? ms(image?.interval) ?? usual.intervalMs,
 		timeoutMs: request.timeoutMs || ms(image?.timeout) || usual.timeoutMs,
@@ -82,5 +97,21 @@ export function composeHealth(request: HealthRequest, image: ImageHealthcheck | 
 		startIntervalMs: request.startIntervalMs || ms(image?.startInterval) || usual.startIntervalMs,
 		retries: request.retries || image?.retries || usual.retries,
 		onFailure: request.onFailure,
+		...(request.startup !== undefined && { startup: composeStartup(request.startup) }),
+	};
+}
+
+function argsOf([kind, ...words]: readonly string[]): readonly string[] {
+	return kind === "CMD" ? words : ["/bin/sh", "-c", words.join(" ")];
+}
+
+function composeStartup({ test, intervalMs, timeoutMs, retries, successes }: StartupRequest): StartupCheck {
+	return {
+		args: argsOf(test),
+		test,
+		intervalMs: intervalMs || usual.intervalMs,
+		timeoutMs: timeoutMs || usual.timeoutMs,
+		retries: retries ?? 0,
+		successes: successes || 1,
 	};
 }

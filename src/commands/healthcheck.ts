@@ -3,17 +3,18 @@
 
 import { CortenError, isError } from "../base/errors.ts";
 import { launchPaths } from "../launch/spawn.ts";
-import { exists } from "../linux/file.ts";
+import { exists, rename } from "../linux/file.ts";
 import { readOwnCgroups } from "../linux/host.ts";
 import { runProgram } from "../linux/native.ts";
 import type { HealthCheck } from "../spec/health.ts";
 import { signalContainer, waitForEnd } from "../supervise/end.ts";
-import { settleHealth } from "../supervise/health.ts";
+import { type Health, hasStarted, settleHealth } from "../supervise/health.ts";
 import { type Container, findContainer, listContainers, readContainer } from "../supervise/state.ts";
 import { connectSystemd, manager, stopUnit } from "../systemd/scope.ts";
 import { findService } from "../systemd/service.ts";
+import { activeState } from "../systemd/transient.ts";
 import { type Context, defineCommand } from "./command.ts";
-import { healthUnit } from "./run-health.ts";
+import { healthUnit, planFiles, startHealthTimer, startupUnit } from "./run-health.ts";
 
 const SIGKILL = 9;
 
@@ -61,6 +62,7 @@ function act(context: Context, container: Container, check: HealthCheck): string
 	const { record, folder, state } = container;
 	const { before, after } = settleHealth(folder, check, state.startedAt);
 	const last = after.log.at(-1);
+	if (!hasStarted(before, check)) return startPhase(context, container, check, after);
 	if (after.status === "unhealthy" && before.status !== "unhealthy") {
 		const how = last?.exitCode === -1 ? "it took too long" : `status ${last?.exitCode ?? "unknown"}`;
 		context.log(
@@ -70,6 +72,29 @@ function act(context: Context, container: Container, check: HealthCheck): string
 	}
 	if (after.status === "unhealthy" && after.counted > before.counted && last?.exitCode !== 0) punish(context, container, check.onFailure);
 	return after.status;
+}
+
+/** The startup check is over, goes on, or has failed too often. @returns the state */
+function startPhase(context: Context, container: Container, check: HealthCheck, after: Health): string {
+	const { record, folder } = container;
+	const { retries = 0 } = check.startup ?? {};
+	if (hasStarted(after, check)) {
+		if (exists(`${folder}/${planFiles.next}`)) rename(`${folder}/${planFiles.next}`, `${folder}/${planFiles.now}`);
+		if (record.unit !== null) switchTimers(context, container, record.unit, check);
+	} else if (retries > 0 && after.startFailures >= retries) {
+		context.log("warn", `container "${record.name}" does not start: ${after.startFailures} checks have failed`);
+		punish(context, container, "restart");
+	}
+	return after.status;
+}
+
+/** Where a timer asks: the one of the health takes over. A launch that stays has none. */
+function switchTimers(context: Context, container: Container, unit: NonNullable<Container["record"]["unit"]>, check: HealthCheck): void {
+	const timer = `${startupUnit(container.record.name)}.timer`;
+	using systemd = connectSystemd(unit.user);
+	if (activeState(systemd, timer) !== "active") return;
+	startHealthTimer(context, container, check);
+	stopUnit(systemd, timer);
 }
 
 function punish(context: Context, container: Container, action: HealthCheck["onFailure"]): void {
@@ -103,13 +128,15 @@ function settle(context: Context, id: string): number {
 	return 0;
 }
 
-/** Ends the timer that has led here, unless another container of that name has it by now. */
+/** Ends the timer that has led here, unless another container of that name has it by now */
 function stopOwnTimer(context: Context): void {
 	const service = findService(process.env, process.pid, readOwnCgroups, false);
-	const name = /^(corten-.*:health)\.service$/.exec(service?.name ?? "")?.[1];
+	const name = /^(corten-.*:(?:health|startup))\.service$/.exec(service?.name ?? "")?.[1];
 	if (service === undefined || name === undefined) return;
 	const others = listContainers(context.root, () => undefined);
-	if (others.some(({ record, state }) => healthUnit(record.name) === name && state.status !== "exited")) return;
+	const hasIt = ({ record, state }: Container): boolean =>
+		state.status !== "exited" && (healthUnit(record.name) === name || startupUnit(record.name) === name);
+	if (others.some(hasIt)) return;
 	using systemd = connectSystemd(service.user);
 	stopUnit(systemd, `${name}.timer`);
 }

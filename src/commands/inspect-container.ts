@@ -112,6 +112,15 @@ function inspectHealthcheck({ health }: Container["record"]): Record<string, unk
 			StartInterval: nanoseconds(health.startIntervalMs),
 			Retries: health.retries,
 		},
+		...(health.startup !== undefined && {
+			StartupHealthCheck: {
+				Test: health.startup.test,
+				Interval: nanoseconds(health.startup.intervalMs),
+				Timeout: nanoseconds(health.startup.timeoutMs),
+				Retries: health.startup.retries,
+				Successes: health.startup.successes,
+			},
+		}),
 		HealthcheckOnFailureAction: health.onFailure,
 	};
 }

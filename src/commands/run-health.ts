@@ -11,13 +11,13 @@ import { joinedFolders } from "../plan/cgroup-paths.ts";
 import { type CompileExecInput, compileExec } from "../plan/compile-exec.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
-import type { HealthCheck } from "../spec/health.ts";
+import type { HealthCheck, StartupCheck } from "../spec/health.ts";
 import type { Config } from "../spec/runtime.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
 import { isUsers } from "../systemd/booted.ts";
-import { connectSystemd } from "../systemd/scope.ts";
+import { connectSystemd, stopUnit } from "../systemd/scope.ts";
 import type { Service } from "../systemd/service.ts";
-import { startTimer } from "../systemd/timer.ts";
+import { startTimer, type TimerRequest } from "../systemd/timer.ts";
 import type { Context } from "./command.ts";
 
 /** The container that is to be asked. */
@@ -28,13 +28,24 @@ export type Probed = {
 	readonly host: HostFacts;
 };
 
+/** Of the timer and the service of the startup check. */
+export function startupUnit(name: string): string {
+	return `corten-${name}:startup`;
+}
+
 /** Of the timer and of its service; no container has a colon in its name, so it is no container's own unit. */
 export function healthUnit(name: string): string {
 	return `corten-${name}:health`;
 }
 
-/** The file that launch executes for a probe. */
-export function writeProbePlan({ folder, record, bundle: { config }, host }: Probed, check: HealthCheck): void {
+/** The file that launch executes for a probe, and the one in which the health check waits for the startup check's end. */
+export const planFiles = { now: "health.plan", next: "health.next" } as const;
+
+function writeProbePlan(
+	{ folder, record, bundle: { config }, host }: Probed,
+	check: Pick<HealthCheck, "args" | "timeoutMs">,
+	file: string,
+): void {
 	const request = { args: check.args, tty: false, env: [], workdir: undefined, user: undefined, privileged: false };
 	const process = composeExecProcess(config.process, request, () => ({ passwd: "", group: "" }), host);
 	const { seccomp } = config.linux;
@@ -51,7 +62,7 @@ export function writeProbePlan({ folder, record, bundle: { config }, host }: Pro
 		frame: { output: "inherit", input: "null" },
 		host,
 	});
-	writeFile(`${folder}/health.plan`, encodePlan(plan, { lockFd: noFd, json: false }));
+	writeFile(`${folder}/${file}`, encodePlan(plan, { lockFd: noFd, json: false }));
 }
 
 /** Without privilege also the user namespace that corten is in now: a timer asks from outside. */
@@ -100,15 +111,23 @@ export function prepareHealth(
 			hint: "use kill or stop, or run it in a unit",
 		});
 	}
-	writeProbePlan(probed, check);
-	const { intervalMs, startPeriodMs: startMs, startIntervalMs } = check;
+	const { startup, intervalMs, startPeriodMs: startMs, startIntervalMs } = check;
+	if (startup !== undefined && startup.retries > 0 && service === undefined) {
+		throw new CortenError("unsupported", "cannot restart a container that is in no unit", { at: "--health-startup-retries" });
+	}
+	writeProbePlan(probed, startup ?? check, planFiles.now);
+	if (startup !== undefined) writeProbePlan(probed, check, planFiles.next);
 	const command = settleCommand(context, probed.record.id);
 	const socket = whenHealthy ? service?.socket : undefined;
-	if (frame.watch === "leave" || socket !== undefined) tryHealthTimer(context, probed, check, command);
+	if (frame.watch === "leave" || socket !== undefined) tryTimer(context, probed, check);
 	if (frame.watch === "leave" || (intervalMs === 0 && socket === undefined)) return {};
 	const regularMs = intervalMs === 0 ? 1000 : intervalMs;
-	return { health: { intervalMs: regularMs, startMs, startIntervalMs, command, ...(socket !== undefined && { manager: socket }) } };
+	// launch asks at the second interval until the first success, which the startup check's is not yet.
+	const first = startup === undefined ? { startMs, startIntervalMs } : { startMs: longestMs, startIntervalMs: startup.intervalMs };
+	return { health: { intervalMs: regularMs, ...first, command, ...(socket !== undefined && { manager: socket }) } };
 }
+
+const longestMs = 0x7fff_ffff;
 
 /** More runs than these are not planned for the start period. */
 const mostFirst = 100;
@@ -121,9 +140,10 @@ function firstTimes({ intervalMs, startPeriodMs, startIntervalMs }: HealthCheck)
 }
 
 /** A service of the machine that has given up its privilege may start no units: then nobody asks, and that is said. */
-function tryHealthTimer(context: Context, probed: Probed, check: HealthCheck, command: readonly string[]): void {
+function tryTimer(context: Context, probed: Probed, check: HealthCheck): void {
 	try {
-		startHealthTimer(probed, check, command);
+		if (check.startup === undefined) startHealthTimer(context, probed, check);
+		else startStartupTimer(context, probed, check.startup);
 	} catch (error) {
 		if (!isError(error, "permission-denied")) throw error;
 		const { name } = probed.record;
@@ -131,20 +151,38 @@ function tryHealthTimer(context: Context, probed: Probed, check: HealthCheck, co
 	}
 }
 
+type Timed = Pick<Probed, "folder" | "record">;
+
 /** systemd asks: of a container that is in a unit, and where nothing of corten's stays. */
-function startHealthTimer({ folder, record }: Probed, check: HealthCheck, command: readonly string[]): void {
+export function startHealthTimer(context: Context, { folder, record }: Timed, check: HealthCheck): void {
 	if (check.intervalMs === 0 || record.unit === null) return;
+	using systemd = connectSystemd(record.unit.user);
+	const firstMs = check.startup === undefined ? firstTimes(check) : [check.intervalMs];
+	const name = healthUnit(record.name);
+	startTimer(systemd, { ...timerOf(context, { folder, record }, check), name, description: `health of container ${record.name}`, firstMs });
+}
+
+/** Until {@link startHealthTimer}; one of an earlier start would ask beside it. */
+function startStartupTimer(context: Context, { folder, record }: Timed, startup: StartupCheck): void {
+	if (record.unit === null) return;
+	using systemd = connectSystemd(record.unit.user);
+	stopUnit(systemd, `${healthUnit(record.name)}.timer`);
+	const [name, description] = [startupUnit(record.name), `start of container ${record.name}`];
+	startTimer(systemd, { ...timerOf(context, { folder, record }, startup), name, description, firstMs: [startup.intervalMs] });
+}
+
+function timerOf(
+	context: Context,
+	{ folder, record }: Timed,
+	{ intervalMs, timeoutMs }: Pick<HealthCheck, "intervalMs" | "timeoutMs">,
+): Pick<TimerRequest, "intervalMs" | "accuracyMs" | "command" | "timeoutMs"> {
 	const launch = launchPaths().find(exists);
 	if (launch === undefined) throw new CortenError("not-found", 'cannot find "launch" beside the program');
-	using systemd = connectSystemd(record.unit.user);
-	startTimer(systemd, {
-		name: healthUnit(record.name),
-		description: `health of container ${record.name}`,
-		firstMs: firstTimes(check),
-		intervalMs: check.intervalMs,
-		accuracyMs: Math.min(1000, Math.max(1, Math.floor(check.intervalMs / 10))),
-		command: [launch, `${folder}/health.plan`, ...command],
+	return {
+		intervalMs,
+		accuracyMs: Math.min(1000, Math.max(1, Math.floor(intervalMs / 10))),
+		command: [launch, `${folder}/${planFiles.now}`, ...settleCommand(context, record.id)],
 		// launch ends a probe in time by itself; this is for a launch that cannot.
-		timeoutMs: check.timeoutMs + 10_000,
-	});
+		timeoutMs: timeoutMs + 10_000,
+	};
 }

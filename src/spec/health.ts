@@ -18,9 +18,17 @@ export type HealthCheck = {
 	readonly startPeriodMs: number;
 	/** In place of the interval during the start period. */
 	readonly startIntervalMs: number;
-	/** Failures one after the other that make a container unhealthy. */
+	/** Failures one after the other that make a container unhealthy; of a startup check: those after which it is restarted, 0 for never. */
 	readonly retries: number;
 	readonly onFailure: HealthAction;
+	/** What is asked first, until it has succeeded often enough; podman's. */
+	readonly startup?: StartupCheck;
+};
+
+/** A check of a container that is starting. */
+export type StartupCheck = Pick<HealthCheck, "args" | "test" | "intervalMs" | "timeoutMs" | "retries"> & {
+	/** So many successes end it. */
+	readonly successes: number;
 };
 
 /** The Healthcheck of an image config: times are nanoseconds, 0 and absence mean the usual. @see image-spec config.md, docker's image spec v1.2 */

@@ -1,6 +1,19 @@
 // container.json, read back. It is our own document, but a newer or older corten may have written it.
 
-import { boolean, type Decoder, decodeJson, fallback, integer, list, object, oneOf, record, refine, string } from "../spec/decode.ts";
+import {
+	boolean,
+	type Decoder,
+	decodeJson,
+	fallback,
+	integer,
+	list,
+	object,
+	oneOf,
+	optional,
+	record,
+	refine,
+	string,
+} from "../spec/decode.ts";
 import { type HealthCheck, healthActions } from "../spec/health.ts";
 import type { ContainerRecord, MountSummary } from "./record.ts";
 
@@ -24,6 +37,16 @@ const health: Decoder<HealthCheck> = object({
 	startIntervalMs: integer(0),
 	retries: integer(1),
 	onFailure: oneOf(healthActions),
+	startup: optional(
+		object({
+			args: list(string),
+			test: list(string),
+			intervalMs: integer(1),
+			timeoutMs: integer(1),
+			retries: integer(0),
+			successes: integer(1),
+		}),
+	),
 });
 
 function nullable<T>(decoder: Decoder<T>): Decoder<T | null> {

@@ -1,9 +1,8 @@
 // Counting of probes, from records alone.
 
 import { expect, test } from "bun:test";
-import { decodeProbes, type HealthState, replay } from "./health.ts";
+import { decodeProbes, unknownHealth as fresh, hasStarted, replay } from "./health.ts";
 
-const fresh: HealthState = { status: "starting", failingStreak: 0, counted: 0 };
 const check = { retries: 3, startPeriodMs: 0 };
 const second = 1_000_000_000n;
 
@@ -34,11 +33,23 @@ test("failures of the start period do not count, unless the container was health
 	expect(replay(fresh, records(0, 1), patient, 0n).status).toBe("unhealthy");
 });
 
+test("while the startup check is asked nothing is healthy or unhealthy", () => {
+	const startup = { args: [], test: [], intervalMs: 1, timeoutMs: 1, retries: 0, successes: 2 };
+	const both = { ...check, retries: 1, startup };
+	const state = (...codes: number[]) => replay(fresh, records(...codes), both, 0n);
+	expect(state(1, 1, 0)).toMatchObject({ status: "starting", failingStreak: 0, startSuccesses: 1, startFailures: 2 });
+	expect(hasStarted(state(1, 1, 0), both)).toBe(false);
+	expect(hasStarted(state(1, 0, 0), both)).toBe(true);
+	expect(state(1, 0, 0).status).toBe("starting");
+	expect(state(1, 0, 0, 0).status).toBe("healthy");
+	expect(state(0, 0, 1).status).toBe("unhealthy");
+});
+
 test("a record is counted once, however often it is looked at", () => {
 	const all = records(1, 1, 0, 1);
 	const half = replay(fresh, all.slice(0, 2), check, 0n);
 	expect(replay(half, all, check, 0n)).toEqual(replay(fresh, all, check, 0n));
-	expect(replay(replay(half, all, check, 0n), all, check, 0n)).toEqual({ status: "healthy", failingStreak: 1, counted: 4 });
+	expect(replay(replay(half, all, check, 0n), all, check, 0n)).toMatchObject({ status: "healthy", failingStreak: 1, counted: 4 });
 });
 
 test("the file holds the last five records, each at its place; damage costs the record that is damaged", () => {

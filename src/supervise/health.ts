@@ -39,6 +39,9 @@ export type HealthState = {
 	readonly failingStreak: number;
 	/** Number of the next record to look at. */
 	readonly counted: number;
+	/** Of the startup check: how often it has succeeded and failed. */
+	readonly startSuccesses: number;
+	readonly startFailures: number;
 };
 
 /** All that `inspect` shows. */
@@ -48,7 +51,13 @@ const fileHead = 64;
 const recordHead = 128;
 const outputBytes = 4096;
 const recordCount = 5;
-const unknown: HealthState = { status: "starting", failingStreak: 0, counted: 0 };
+/** Before the first record. */
+export const unknownHealth: HealthState = { status: "starting", failingStreak: 0, counted: 0, startSuccesses: 0, startFailures: 0 };
+
+/** Whether the health itself is asked yet. */
+export function hasStarted({ startSuccesses }: HealthState, { startup }: Pick<HealthCheck, "startup">): boolean {
+	return startup === undefined || startSuccesses >= startup.successes;
+}
 
 /** The file of records, as launch writes it. Damage costs records, no more. */
 export function decodeProbes(bytes: Uint8Array): ProbeRecord[] {
@@ -74,15 +83,18 @@ export function decodeProbes(bytes: Uint8Array): ProbeRecord[] {
 export function replay(
 	state: HealthState,
 	records: readonly ProbeRecord[],
-	check: Pick<HealthCheck, "retries" | "startPeriodMs">,
+	check: Pick<HealthCheck, "retries" | "startPeriodMs" | "startup">,
 	startedAt: bigint,
 ): HealthState {
 	const startEnd = startedAt + BigInt(check.startPeriodMs) * 1_000_000n;
-	let { status, failingStreak, counted } = state;
+	let { status, failingStreak, counted, startSuccesses, startFailures } = state;
 	for (const { number, exitCode, start } of records) {
 		if (number < counted) continue;
 		counted = number + 1;
-		if (exitCode === 0) {
+		if (check.startup !== undefined && startSuccesses < check.startup.successes) {
+			if (exitCode === 0) startSuccesses++;
+			else startFailures++;
+		} else if (exitCode === 0) {
 			status = "healthy";
 			failingStreak = 0;
 		} else if (status !== "starting" || start >= startEnd) {
@@ -90,22 +102,18 @@ export function replay(
 			if (failingStreak >= check.retries) status = "unhealthy";
 		}
 	}
-	return { status, failingStreak, counted };
+	return { status, failingStreak, counted, startSuccesses, startFailures };
 }
 
 function readStored(folder: string): HealthState {
 	try {
-		const { status, failingStreak, counted } = JSON.parse(readTextIfPresent(`${folder}/health.json`) ?? "{}") as Partial<HealthState>;
-		if (
-			(status === "starting" || status === "healthy" || status === "unhealthy") &&
-			Number.isInteger(failingStreak) &&
-			Number.isInteger(counted)
-		)
-			return { status, failingStreak: failingStreak ?? 0, counted: counted ?? 0 };
+		const stored = { ...unknownHealth, ...(JSON.parse(readTextIfPresent(`${folder}/health.json`) ?? "{}") as Partial<HealthState>) };
+		const { status, ...counts } = stored;
+		if (/^(starting|healthy|unhealthy)$/.test(status) && Object.values(counts).every((count) => Number.isInteger(count))) return stored;
 	} catch {
 		// torn by a power cut: it is counted anew from what is left
 	}
-	return unknown;
+	return unknownHealth;
 }
 
 /** Before a container starts again. */
@@ -134,8 +142,9 @@ export function settleHealth(
 	if (!lock(held, LOCK_EX, path)) throw new CortenError("bug", `cannot lock "${path}"`);
 	const before = readStored(folder);
 	const after = readHealth(folder, check, startedAt);
-	const { status, failingStreak, counted } = after;
-	replaceFile(`${folder}/health.json`, `${JSON.stringify({ status, failingStreak, counted })}\n`, 0o600, false);
+	const { log: _log, ...state } = after;
+	const { status, failingStreak } = state;
+	replaceFile(`${folder}/health.json`, `${JSON.stringify(state)}\n`, 0o600, false);
 	if (status === "healthy" && failingStreak === 0) writeFile(`${folder}/healthy`, "");
 	else unlink(`${folder}/healthy`);
 	return { before, after };

@@ -161,3 +161,22 @@ inGuest(
 	},
 	250_000,
 );
+
+inGuest(
+	"a startup check has a timer of its own, which gives way to the health's; one that fails too often restarts the unit",
+	async () => {
+		const startup = (more: string) =>
+			`--rm --name up ${quick} --health-startup-interval 200ms ${more} --health-startup-cmd "test -e /tmp/up" --health-cmd "true"`;
+		await units.service("up", { lines: ["Type=notify"], options: startup("--health-startup-success 2"), command: `${payload} hang` });
+		const names = "systemctl list-units --plain --no-legend --type=timer 'corten-*' | cut -d' ' -f1";
+		const seen = await lines(`systemctl start up; ${names}; until_ '[ $(probes up) = 5 ]'; is up starting && echo starting
+		corten exec up touch /tmp/up; until_ 'is up healthy'; ${names}; systemctl stop up || true; until_ '[ $(timers) = 0 ]'; systemctl reset-failed; echo end`);
+		expect(seen).toEqual(["corten-up:startup.timer", "starting", "corten-up:health.timer", "end"]);
+		await units.service("up", { lines: ["Type=notify"], options: startup("--health-startup-retries 2"), command: `${payload} hang` });
+		const again =
+			await lines(`systemctl start up; first=$(show up InvocationID); until_ '[ "$(show up InvocationID)" != $first ]'; echo another
+		until_ '[ "$(show up ActiveState)" = active ]'; systemctl stop up || true; until_ '[ $(timers) = 0 ]'; systemctl reset-failed; echo end`);
+		expect(again).toEqual(["another", "end"]);
+	},
+	250_000,
+);
