@@ -237,11 +237,11 @@ export const dockerLife: readonly LifeCase[] = [
 			const name = await docker.detached("shared", ["--network", "none", "--ipc", "shareable", "--hostname", "sharing"], forever);
 			await ready(docker, name);
 			const options = ["--network", `container:${name}`, "--ipc", `container:${name}`, "--pid", `container:${name}`];
-			const seen = await docker.run(options, "hostname; ps | grep -c '[e]cho ready'; test $$ -gt 1 && echo inside");
+			const seen = await docker.run(options, "hostname; ps | grep -q '[e]cho ready' && echo seen; test $$ -gt 1 && echo inside");
 			await docker.must("rm", "-f", name);
 			return seen;
 		},
-		shows: { status: 0, stdout: "sharing\n1\ninside\n", stderr: "" },
+		shows: { status: 0, stdout: "sharing\nseen\ninside\n", stderr: "" },
 	},
 	{
 		name: "rm -f of a payload with children that ignore signals",
