@@ -77,7 +77,9 @@ inGuest(
 			afterKill: { state: "failed", alive: 0 },
 			unitLimitHolds: true,
 		});
-		expect(storm).toEqual({ began: storm.began, most: 1, left: 0, state: "inactive" });
+		// A SIGTERM that comes before the payload has its handler is lost on the first process of a PID namespace: then the stop is a failure.
+		expect(["inactive", "failed"]).toContain(storm.state);
+		expect(storm).toEqual({ began: storm.began, most: 1, left: 0, state: storm.state });
 		expect(storm.began).toBeGreaterThan(0);
 		// With a memory controller of v1 systemd sees the signal; with that of v2 it is told that the memory ran out.
 		expect(["signal (killed 9)", "oom-kill (killed 9)"]).toContain(results.memory);

@@ -27,6 +27,7 @@ beforeAll(async () => {
 		const service = [
 			n % 4 === 3 ? "Type=simple" : "Type=notify",
 			n % 3 === 2 ? "Restart=on-failure" : "Restart=always",
+			"TimeoutStopSec=10",
 			`RestartSec=${n % 2 === 0 ? "0" : "20ms"}`,
 			`ExecStart=/corten/corten run --rm --name ${name} ${payloadOptions(folders.get(name) ?? "")} busybox /web /slots`,
 		];
