@@ -14,6 +14,7 @@ export const plainRequest: RunRequest = {
 	pull: "missing",
 	quiet: false,
 	sdnotify: undefined,
+	systemd: "true",
 	replace: false,
 	restart: { name: "no", retries: 0 },
 	unit: undefined,

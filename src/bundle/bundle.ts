@@ -23,6 +23,7 @@ import { maskedPaths, readonlyPaths } from "./protected-paths.ts";
 import type { RunRequest } from "./request.ts";
 import { composeSeccomp } from "./seccomp-profile.ts";
 import { composeSysctls } from "./sysctl.ts";
+import { forSystemd, isSystemd, stopSignalOf, systemdMounts } from "./systemd.ts";
 import { resolveUser, type UserFiles } from "./user.ts";
 import { readUserFiles } from "./user-files.ts";
 
@@ -55,6 +56,10 @@ export type Bundle = {
 	/** Signal number of a polite stop. */
 	readonly stopSignal: number;
 	readonly stopTimeoutSeconds: number;
+	/** The command is a systemd, or to be served as one. */
+	readonly systemd: boolean;
+	/** The folder of its journal, to be made before the start; undefined: it has none of ours. */
+	readonly journal: string | undefined;
 	/** Undefined: nobody asks. */
 	readonly health: HealthCheck | undefined;
 	/** The image's, then those of the options; never in config.json, where an image could speak to a runtime (CVE-2026-53488). */
@@ -76,19 +81,23 @@ const initTarget = "/dev/init";
  * @throws `invalid-argument`, `not-found` and `permission-denied` with the option in `at`; `invalid-spec` for an image that cannot run
  */
 export function createBundle(input: BundleInput): Bundle {
-	const { options, image, host, folder } = input;
+	const { image, host, folder } = input;
 	const imageConfig = image?.config.config;
+	const args = composeArguments({ image: imageConfig, entrypoint: input.options.entrypoint, operands: input.operands });
+	const systemd = isSystemd(input.options, args);
+	const options = systemd ? forSystemd(input.options, input.id) : input.options;
 	const hostname = composeHostname(options, input.id);
 	const users = userFilesOf(input);
 	const user = resolveUser(options.user ?? imageConfig?.user ?? "", users, options.groups, options.user === undefined ? "USER" : "--user");
-	const args = composeArguments({ image: imageConfig, entrypoint: options.entrypoint, operands: input.operands });
 	const cwd = composeWorkdir(options.workdir, imageConfig?.workingDir ?? "");
 	const env = composeEnv({ image: imageConfig?.env ?? [], options: options.env, hostname, tty: options.tty, home: user.home });
 	const capabilities = composeCapabilities(options, host);
 	const binds = options.mounts.filter((mount) => mount.kind === "bind");
 	const bindKinds = prepareSources(binds);
 	for (const bind of binds) checkPropagation(bind);
-	const mounts = composeMounts(options, folder, atLeast(host.kernel, [5, 12]), host.groupsDenied);
+	const composed = composeMounts(options, folder, atLeast(host.kernel, [5, 12]), host.groupsDenied);
+	const { mounts, journal } = systemd ? systemdMounts(composed, folder, host.cgroup) : { mounts: composed, journal: undefined };
+	if (journal !== undefined) bindKinds[journal] = "dir";
 	const files = networkFiles(options, hostname);
 	for (const file of files) bindKinds[`${folder}/${file.path}`] = "file";
 	if (options.ipc === "host") bindKinds["/dev/shm"] = "dir";
@@ -123,7 +132,9 @@ export function createBundle(input: BundleInput): Bundle {
 		rootfs: composeRootfs(input),
 		files,
 		bindKinds,
-		stopSignal: options.stopSignal ?? imageStopSignal(imageConfig?.stopSignal ?? ""),
+		stopSignal: options.stopSignal ?? imageStopSignal((systemd ? stopSignalOf : String)(imageConfig?.stopSignal ?? "")),
+		systemd,
+		journal,
 		stopTimeoutSeconds: options.stopTimeoutSeconds ?? 10,
 		health: composeHealth(options.health, imageConfig?.healthcheck),
 		labels: { ...imageConfig?.labels, ...options.labels },

@@ -5,6 +5,7 @@ import type { Platform } from "../spec/image.ts";
 import type { Resources } from "../spec/runtime.ts";
 import type { HealthRequest } from "./health.ts";
 import type { SeccompProfile } from "./seccomp-profile.ts";
+import type { systemdModes } from "./systemd.ts";
 
 /** A mount asked for by -v, --mount or --tmpfs. Paths are absolute and clean. */
 export type MountRequest =
@@ -56,6 +57,8 @@ export type RunRequest = {
 	readonly quiet: boolean;
 	/** Who tells the unit's manager that the container is ready; undefined: the usual one, conmon. */
 	readonly sdnotify: SdNotify | undefined;
+	/** Whether the command gets what a systemd expects; true: when it is one. */
+	readonly systemd: (typeof systemdModes)[number];
 	/** A container that has the name goes first. */
 	readonly replace: boolean;
 	/** docker's policy; retries: how often at most, 0 without end. */

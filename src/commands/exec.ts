@@ -81,7 +81,12 @@ export const command = defineCommand({
 
 /** Without privilege one stays in the cgroup one is in: those of units belong to the machine's root, and who may move where is systemd's word. */
 function cgroupsOf({ unit, cgroups }: Container["record"], pid: number, host: HostFacts): readonly string[] {
-	if (unit === null) return cgroups;
+	if (unit === null) {
+		// A payload that is a systemd has left the top of its cgroup v2, which takes no processes once controllers are handed on below it.
+		const top = host.cgroup.version === 2 ? host.cgroup.mountPoint : host.cgroup.unified;
+		const now = top === undefined || host.uid !== 0 ? "" : top + (readOwnCgroups(pid)[""] ?? "");
+		return cgroups.map((path) => (now.startsWith(`${path}/`) ? now : path));
+	}
 	return host.uid === 0 ? joinedFolders(host.cgroup, readOwnCgroups(pid)) : [];
 }
 

@@ -12,6 +12,7 @@ import { absolutePath } from "../bundle/path.ts";
 import { type RunRequest, sdNotifyModes } from "../bundle/request.ts";
 import { parseBytes, parseInteger } from "../bundle/size.ts";
 import { parseSysctl } from "../bundle/sysctl.ts";
+import { systemdModes } from "../bundle/systemd.ts";
 import { parseTmpfs } from "../bundle/tmpfs.ts";
 import { parseVolume } from "../bundle/volume.ts";
 import { parsePlatform } from "../image/platform.ts";
@@ -104,6 +105,7 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 		pull: parsePull(parsed.pull),
 		quiet: parsed.quiet,
 		sdnotify: parseSdNotify(parsed.sdnotify),
+		systemd: parseMode(parsed.systemd ?? "true", "--systemd", systemdModes),
 		replace: parsed.replace,
 		restart: parseRestart(parsed.restart, parsed.rm),
 		unit: parseUnit(parsed.unit),

@@ -11,7 +11,7 @@ import { makeFolder, O_CREAT, O_EXCL, readLink, unlink, writeFile } from "../lin
 import { type HostFacts, readHostFacts, readOwnCgroups } from "../linux/host.ts";
 import { syscall } from "../linux/libc.ts";
 import { nr } from "../linux/syscalls.ts";
-import { idOfFolder, resolveCgroups } from "../plan/cgroup-paths.ts";
+import { containerCgroups } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
@@ -42,6 +42,7 @@ export const command = defineCommand({
 		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's. With User= corten works as that user; with ExecStart=!/usr/bin/corten (with DynamicUser= ExecStart=+) it keeps its privilege and the command gets the user. With other types corten's launcher stays and ends as the command does.",
 		"Without privilege corten becomes root of a user namespace first, with the ids that /etc/subuid and /etc/subgid grant the user, or the user's own alone. Images and containers are then below ~/.local/share/corten. Limits need a unit.",
 		"With -d, where systemd runs, the container is the main process of a transient unit, corten-NAME.service, and nothing of corten stays with it: its output is the journal's (corten logs), limits are the unit's properties, --restart is its Restart=. See corten-start(1) for what happens after a boot. With -t, or --unit none, launch watches it.",
+		"A command that is a systemd (see --systemd) gets empty /run, /run/lock and /tmp, cgroups it may write, $container and $container_uuid, and is stopped by SIGRTMIN+3. Its journal is the folder journal of the container's: journalctl -D /var/lib/corten/containers/ID/journal. In a unit it needs Delegate=yes, KillMode=mixed and KillSignal=SIGRTMIN+3; with Type=notify and --sdnotify=container the unit is ready when that systemd is.",
 		"Without --network the container has only a loopback interface (as with --network none): bridges are not there yet.",
 	],
 	examples: [
@@ -144,6 +145,7 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 	}
 	const folder = containerFolder(context.root, id);
 	const bundle = createBundle({ id, image, rootfsPath: request.rootfs, operands: input.words, options: request, folder, host });
+	if (service !== undefined && bundle.systemd) (await import("./unit-manager.ts")).checkDelegated(service);
 	laps.lap("bundle");
 	using cidFile = request.cidFile === undefined ? undefined : new CidFile(request.cidFile);
 	const record = describeContainer({ ...input, request }, unit, bundle, id, folder);
@@ -156,7 +158,7 @@ export async function start(context: Context, input: StartInput, laps: Laps): Pr
 		laps.lap("folder");
 		const surroundings = {
 			...frameOf(context, request, created, bundle, callerTerminalSize(request.tty)),
-			...(host.initialUserNamespace ? {} : { cgroups: [], rootless: true }),
+			...(host.initialUserNamespace ? { cgroups: containerCgroups(bundle.config, host.cgroup, folder) } : { cgroups: [], rootless: true }),
 			...unit?.frame,
 		};
 		const probed = { folder, record: { ...record, name: created.name }, bundle, host };
@@ -201,6 +203,7 @@ export class CidFile implements Disposable {
 /** What the bundle brought, into the folder: config.json for exec and inspect, and the writable layer. */
 export function fillFolder(folder: string, bundle: Bundle): void {
 	writeFile(`${folder}/config.json`, encodeConfig(bundle.config));
+	if (bundle.journal !== undefined) makeFolder(bundle.journal, 0o755);
 	if (bundle.rootfs.kind !== "layers" || bundle.rootfs.upper === undefined) return;
 	makeFolder(bundle.rootfs.upper.upperDir, 0o755);
 	makeFolder(bundle.rootfs.upper.workDir);
@@ -245,10 +248,9 @@ export function describeContainer(
 		detached: request.detach,
 		stopSignal: bundle.stopSignal,
 		stopTimeoutSeconds: bundle.stopTimeoutSeconds,
-		cgroups: (host.initialUserNamespace
-			? (unit?.frame.cgroups ?? resolveCgroups(bundle.config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }))
-			: []
-		).map((cgroup) => cgroup.path),
+		cgroups: (host.initialUserNamespace ? (unit?.frame.cgroups ?? containerCgroups(bundle.config, host.cgroup, folder)) : []).map(
+			(cgroup) => cgroup.path,
+		),
 		network: request.network,
 		mounts: bundle.mounts,
 		health: bundle.health ?? null,

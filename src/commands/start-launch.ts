@@ -9,7 +9,7 @@ import { readHostFacts, readOwnCgroups } from "../linux/host.ts";
 import { check, syscall } from "../linux/libc.ts";
 import { sleep } from "../linux/sleep.ts";
 import { nr } from "../linux/syscalls.ts";
-import { idOfFolder, resolveCgroups, unitCgroups } from "../plan/cgroup-paths.ts";
+import { containerCgroups, unitCgroups } from "../plan/cgroup-paths.ts";
 import { compile } from "../plan/compile.ts";
 import { encodePlan } from "../plan/encode.ts";
 import type { Frame } from "../plan/frame.ts";
@@ -60,9 +60,7 @@ export function launchExisting(context: Context, container: Container, request: 
 	const { start, config } = readStartable(container);
 	const host = readHostFacts(hostNeeds(config.process, config.linux));
 	const unit = request.how === "unit" ? unitParts(request.service, start, host, record.id) : undefined;
-	const cgroups =
-		unit?.cgroups ??
-		(host.initialUserNamespace ? resolveCgroups(config.linux, host.cgroup, { id: idOfFolder(folder), join: "needed" }) : []);
+	const cgroups = unit?.cgroups ?? (host.initialUserNamespace ? containerCgroups(config, host.cgroup, folder) : []);
 	const place = unit?.place ?? null;
 	if (place !== null) claimUnit(context.root, place, record.id);
 	const size = request.how === "unit" ? undefined : callerTerminalSize(record.terminal);
@@ -79,6 +77,7 @@ export function launchExisting(context: Context, container: Container, request: 
 		atEnd:
 			record.removeAtEnd && request.how !== "unit" ? { kind: "remove", nameLink: nameLink(context.root, record.name) } : { kind: "keep" },
 		again: true,
+		cgroups,
 		...(host.initialUserNamespace ? {} : { cgroups: [], rootless: true }),
 		...unit?.frame,
 	};

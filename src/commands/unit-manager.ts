@@ -27,6 +27,19 @@ export function userOf(service: Service, { groups }: RunRequest): Partial<RunReq
 	return { user: `${uid}:${gid >= 0xffff_ffff ? uid : gid}`, groups: [...more, ...groups] };
 }
 
+/**
+ * What a systemd needs of its unit.
+ * @throws `unsupported` when the manager has not given the unit's cgroup away; `unavailable` when it does not answer
+ */
+export function checkDelegated({ name, user }: Service): void {
+	using systemd = connectSystemd(user);
+	if (unitProperty(systemd, name, "Service", "Delegate") === true) return;
+	throw new CortenError("unsupported", `cannot run systemd in unit "${name}": the unit's cgroup is not its own to divide`, {
+		at: "--systemd",
+		hint: "add to the unit: Delegate=yes, KillMode=mixed and KillSignal=SIGRTMIN+3",
+	});
+}
+
 /** The number of a group of the host: the image's names are not meant. */
 function groupNumber(group: string): string {
 	if (/^\d+$/.test(group)) return group;

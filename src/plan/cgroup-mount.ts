@@ -22,7 +22,8 @@ export function addCgroupMount(steps: Steps, parsed: ParsedMount, context: Mount
 		add(steps, "mount_setattr", { slot: made, flags: 0, set, clear: flag.MOUNT_ATTR__ATIME, propagation: flag.MS_PRIVATE }, what, at);
 	};
 	if (host.cgroup.version === 2) {
-		bind(folders[0] ?? host.cgroup.mountPoint, nameOf(parsed));
+		// In a unit the container's is the unit's: the whole of the machine's is not for it to see, and a systemd would write it.
+		bind(folders[0] ?? context.frame.unitCgroup ?? host.cgroup.mountPoint, nameOf(parsed));
 		attach(steps, context.root, parsed.path, made, createFolder, false, nameOf(parsed), at);
 	} else addHierarchies(steps, parsed, context, host.cgroup.hierarchies, set, made, bind);
 	freeSlot(steps, made);

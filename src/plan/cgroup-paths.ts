@@ -145,6 +145,21 @@ export function unitCgroups(
 	return { cgroups };
 }
 
+/**
+ * The cgroups of a container outside of units: those it needs, and beside v1's one of v2 when that is what it is to see (a systemd's).
+ * @param folder the container's
+ */
+export function containerCgroups(
+	{ linux, mounts }: { readonly linux: Linux; readonly mounts: readonly { readonly type?: string | undefined }[] },
+	cgroup: HostFacts["cgroup"],
+	folder: string,
+): readonly CgroupFolder[] {
+	const choice: CgroupChoice = { id: idOfFolder(folder), join: "needed" };
+	const needed = resolveCgroups(linux, cgroup, choice);
+	if (cgroup.version === 2 || cgroup.unified === undefined || !mounts.some(({ type }) => type === "cgroup2")) return needed;
+	return [...needed, folderAt(cgroup.unified, pathBelow(linux, choice, undefined, undefined), [unified])];
+}
+
 /** Where a process that joins a container in a unit belongs: in the payload's cgroups, by which the manager tells whose it is. */
 export function joinedFolders(cgroup: HostFacts["cgroup"], payload: OwnCgroups): readonly string[] {
 	if (cgroup.version === 2) return [cgroup.mountPoint + belowRoot(payload[""] ?? "/", cgroup.root)];

@@ -142,6 +142,7 @@ const cases: Readonly<Record<string, Partial<CompileInput>>> = {
 	}),
 	"mount-bind-dev": mount({ destination: "/dev", source: "/dev", options: ["rbind"] }),
 	"mount-cgroup": mount(cgroupMount),
+	"mount-cgroup-in-unit": { ...mount(cgroupMount), ...frame({ cgroups: [], unitCgroup: "/sys/fs/cgroup/system.slice/u.service" }) },
 	"mount-cgroup-v1": {
 		...config({ mounts: [cgroupMount], linux: { ...minimalConfig.linux, namespaces: allNamespaces } }),
 		host: hybridHost,

@@ -25,7 +25,7 @@ export type MountContext = {
 	readonly config: Config;
 	readonly host: HostFacts;
 	/** Its bundle (or else its folder) is what relative sources refer to. */
-	readonly frame: Pick<Frame, "folder" | "files" | "bundle">;
+	readonly frame: Pick<Frame, "folder" | "files" | "bundle" | "cgroups" | "unitCgroup">;
 	/** Whether the sources of binds are on the stage already. @see gathering.ts */
 	readonly gathered: boolean;
 	/** Binds that were opened earlier. @see openMappedBinds, openSharedBinds */
