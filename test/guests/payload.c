@@ -1,5 +1,6 @@
 // A service for the tests of units: does what its arguments say, one after the other, and speaks sd_notify(3) without a library.
 //   send:TEXT (\n is a newline)   store:NAME=TEXT (FDSTORE of a memfd)   barrier   fds   accept   cat:PATH   echo:TEXT   on:SIGNAL (note it)
+//   programs:CGROUP (how many say which devices it may use)
 //   deaf (to SIGTERM)   wait (for a noted one)   hang   exit:STATUS   raise:SIGNAL   eat (memory, for ever)
 
 #define _GNU_SOURCE
@@ -7,11 +8,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +110,16 @@ static void print_file(const char *path)
 		printf("cannot read %s: %s\n", path, strerror(errno));
 }
 
+// bpf(BPF_PROG_QUERY) of BPF_CGROUP_DEVICE: what a cgroup v2 has attached
+static void programs(const char *path)
+{
+	uint32_t ids[64];
+	struct { uint32_t target, type, query_flags, attach_flags; uint64_t ids; uint32_t count; char room[100]; } query = {
+		.target = (uint32_t)open(path, O_RDONLY), .type = 6, .ids = (uint64_t)(uintptr_t)ids, .count = 64
+	};
+	printf("%ld\n", syscall(SYS_bpf, 16, &query, sizeof query) < 0 ? -(long)errno : (long)query.count);
+}
+
 static volatile sig_atomic_t got;
 static void note(int signal) { got = signal; }
 static void leave(int signal) { _exit(0 * signal); }
@@ -128,6 +141,7 @@ int main(int argc, char **argv)
 		else if (begins(argv[i], "store:", &rest)) store(rest);
 		else if (begins(argv[i], "echo:", &rest)) puts(rest);
 		else if (begins(argv[i], "cat:", &rest)) print_file(rest);
+		else if (begins(argv[i], "programs:", &rest)) programs(rest);
 		else if (begins(argv[i], "exit:", &rest)) return atoi(rest);
 		else if (begins(argv[i], "raise:", &rest)) raise(atoi(rest));
 		else if (begins(argv[i], "on:", &rest)) signal(atoi(rest), note);

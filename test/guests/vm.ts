@@ -1,6 +1,6 @@
 // A guest with a kernel of its own, Debian's, and cgroup v2 only: qemu boots it into a script, and reads what that says from the serial
 // console. The processor is emulated, so that it is the same everywhere: a start takes about ten seconds, a command half of one.
-// By hand, as root: bun test/guests/vm.ts SCRIPT-FILE   (in it /corten is build/, /share the disk with the script)
+// By hand, as root: bun test/guests/vm.ts SCRIPT-FILE [systemd]   (in it /corten is build/, /share the disk with the script)
 
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,6 +28,26 @@ sync
 busybox poweroff -f
 `;
 
+/** The same machine under a systemd of Debian's: the script is a service of it, and powers off when it is through. */
+const initOfSystemd = `#!/bin/bash
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+mount --bind /share/build /corten
+echo guest >/etc/hostname
+ln -sf /corten/corten /usr/bin/corten
+cat >/etc/systemd/system/guest-script.service <<'EOF'
+[Unit]
+After=basic.target
+[Service]
+Type=oneshot
+Environment=HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=/bin/bash -c 'dmesg -n 1; exec >/dev/ttyS0 2>&1; echo "guest: begin"; bash /share/script </dev/null; echo "guest: status $?"; sync; exec busybox poweroff -f'
+TimeoutStartSec=infinity
+EOF
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -sf ../guest-script.service /etc/systemd/system/multi-user.target.wants/guest-script.service
+exec /lib/systemd/systemd systemd.show_status=0 systemd.log_target=journal
+`;
+
 /** How a script in the guest ended. */
 export type VmResult = { readonly status: number; readonly output: string; readonly console: string };
 
@@ -35,16 +55,22 @@ export type VmResult = { readonly status: number; readonly output: string; reado
  * Boots, runs the script by bash, and ends.
  * @param script its text
  * @param files what else is to lie in /share: name to path of the host
+ * @param under what is the guest's first process: a shell, or systemd, whose service the script then is
  * @throws when the guest did not come to the script's end within `timeoutMs`, with its console's last lines
  */
-export async function runInVm(script: string, files: Readonly<Record<string, string>> = {}, timeoutMs = 400_000): Promise<VmResult> {
+export async function runInVm(
+	script: string,
+	files: Readonly<Record<string, string>> = {},
+	under: "shell" | "systemd" = "shell",
+	timeoutMs = 400_000,
+): Promise<VmResult> {
 	const folder = mkdtempSync(`${tmpdir()}/corten-vm-`);
 	try {
 		const share = `${folder}/share`;
 		mkdirSync(`${share}/build`, { recursive: true });
 		for (const name of ["corten", "corten-bun", "launch", "init"]) copyFileSync(`${top}/build/${name}`, `${share}/build/${name}`);
 		must(["ln", "-s", "corten", `${share}/build/corten-runtime`]);
-		writeFileSync(`${share}/init`, init);
+		writeFileSync(`${share}/init`, under === "systemd" ? initOfSystemd : init);
 		chmodSync(`${share}/init`, 0o755);
 		writeFileSync(`${share}/script`, script);
 		for (const [name, path] of Object.entries(files)) must(["cp", "-a", path, `${share}/${name}`]);
@@ -81,7 +107,11 @@ async function boot(folder: string, timeoutMs: number): Promise<string> {
 }
 
 if (import.meta.main) {
-	const { status, console: text } = await runInVm(readFileSync(process.argv[2] ?? "/dev/stdin", "utf8"));
+	const { status, console: text } = await runInVm(
+		readFileSync(process.argv[2] ?? "/dev/stdin", "utf8"),
+		{},
+		process.argv[3] === "systemd" ? "systemd" : "shell",
+	);
 	process.stdout.write(text);
 	process.exitCode = status;
 }
