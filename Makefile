@@ -144,8 +144,12 @@ install: build ## PREFIX=/usr DESTDIR=
 	done
 	sed 's,@PREFIX@,$(PREFIX),' systemd/system/corten-auto-update.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.service
 	install -m 644 systemd/system/corten-auto-update.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/corten-auto-update.timer
+	@for scope in system user; do \
+		install -d $(DESTDIR)$(PREFIX)/lib/systemd/$$scope-generators; \
+		ln -sfn ../../../bin/corten $(DESTDIR)$(PREFIX)/lib/systemd/$$scope-generators/corten-generator; \
+	done
 	install -D -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/corten.conf
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten docs/operator.md docs/conformance.md README.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten docs/operator.md docs/quadlet.md docs/conformance.md README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/corten/examples docs/examples/*
 	rm -rf $(DESTDIR)$(PREFIX)/share/corten/hello
 	cp -R build/hello $(DESTDIR)$(PREFIX)/share/corten/hello

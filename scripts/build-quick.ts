@@ -54,7 +54,15 @@ function bunOf(modules: ReadonlyMap<string, Module>, path: string): string {
 const modules = readModules();
 
 /** The commands whose start is what corten is measured by. */
-const quick = ["commands/run", "commands/exec", "commands/stop", "commands/kill", "commands/rm", "commands/logs"].concat(
+const quick = [
+	"commands/run",
+	"commands/exec",
+	"commands/stop",
+	"commands/kill",
+	"commands/rm",
+	"commands/logs",
+	"commands/generator",
+].concat(
 	["create", "start", "run", "exec", "state", "kill", "delete", "pause", "update", "list"].map((name) => `runtime/commands/${name}`),
 );
 for (const name of quick) {

@@ -9,7 +9,7 @@ const layers: readonly (readonly string[])[] = [
 	["base"],
 	["linux"],
 	["spec"],
-	["image", "bundle", "plan", "launch", "supervise", "network", "systemd"],
+	["image", "bundle", "plan", "launch", "supervise", "network", "systemd", "quadlet"],
 	["commands", "runtime", "serve"],
 	["main.ts"],
 	["quick"],

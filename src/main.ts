@@ -1,9 +1,13 @@
-// The one executable's two programs, told apart by the name they are called by: `corten`, and the OCI runtime `corten-runtime` (`runc`
-// where it stands in for that). Only this file exits, and each name loads its own program alone.
+// The one executable's programs, told apart by the name they are called by: `corten`, the OCI runtime `corten-runtime` (`runc` where it
+// stands in for that), and systemd's `corten-generator`. Only this file exits, and each name loads its own program alone.
 
 const name = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
-const isRuntime = name === "corten-runtime" || name === "runc";
-const { main } = isRuntime ? await import("./runtime/main.ts") : await import("./commands/main.ts");
+const programs: Readonly<Record<string, () => Promise<{ main(args: readonly string[]): number | Promise<number> }>>> = {
+	"corten-runtime": () => import("./runtime/main.ts"),
+	runc: () => import("./runtime/main.ts"),
+	"corten-generator": () => import("./commands/generator.ts"),
+};
+const { main } = (await (Object.hasOwn(programs, name) ? programs[name]?.() : undefined)) ?? (await import("./commands/main.ts"));
 process.exit(await main(process.argv.slice(2)));
 
 export {};

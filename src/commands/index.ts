@@ -51,6 +51,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	rmi: entry("images", () => import("./rmi.ts")),
 	info: entry("engine", () => import("./info.ts")),
 	version: entry("engine", () => import("./version.ts")),
+	unit: entry("engine", () => import("./unit.ts")),
 	"unit-event": entry("engine", () => import("./unit-event.ts")),
 	completion: entry("engine", () => import("./completion.ts")),
 	help: entry("engine", () => import("./help.ts")),

@@ -169,3 +169,8 @@ export function stopUnit(systemd: Systemd, name: string): void {
 	}
 	resetFailed(systemd, name);
 }
+
+/** Has the manager read its units again, and call the generators before. @throws `unavailable` with what systemd says */
+export function reloadManager({ bus }: Systemd): void {
+	bus.call(manager, "Reload");
+}
