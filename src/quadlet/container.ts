@@ -22,6 +22,8 @@ export function translateContainer(entries: readonly Entry[], context: Context):
 	const words = ["run", "--name", name, "--replace", "--sdnotify", notifyMode(get("Notify"))];
 	for (const [key, rule] of Object.entries(containerKeys)) words.push(...wordsOf(rule, all(key), context));
 	words.push(...ownWords(get, all, context));
+	const secrets = all("Secret").flatMap((entry) => secretOf(entry, context));
+	words.push(...secrets.flatMap(({ words }) => words));
 	const podmanArgs = all("PodmanArgs").flatMap((entry) => split(entry, context));
 	const what = rootfs === undefined ? [context.imageOf(image ?? "")] : ["--rootfs", rootfs];
 	const exec = get("Exec");
@@ -40,6 +42,7 @@ export function translateContainer(entries: readonly Entry[], context: Context):
 		["ExecStart", `${prefixOf(entries)}${quoteWords(command)}${exec === undefined ? "" : ` ${exec}`}`],
 		["ExecStopPost", `-+${quoteWords([context.corten, "unit-event", "ended", name])}`],
 		...reload(get, name, context),
+		...secrets.map(({ line }) => line),
 	];
 	return { service, unit: mountsNeeded(all("Volume")) };
 }
@@ -114,6 +117,23 @@ function ownWords(get: (key: string) => string | undefined, all: (key: string) =
 	const timeout = get("StopTimeout");
 	if (timeout !== undefined) words.push("--stop-timeout", timeout);
 	return words;
+}
+
+/**
+ * A secret is a credential of the unit's, so that it is nowhere but in memory, and its file is bound where podman has it.
+ * @see systemd.exec(5) LoadCredential=
+ */
+function secretOf(entry: Entry, context: Context): { readonly words: readonly string[]; readonly line: Line }[] {
+	const [name = "", ...options] = entry.value.split(",");
+	const option = (key: string): string | undefined => options.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1);
+	if (!/^[A-Za-z0-9_.-]+$/.test(name) || (option("type") ?? "mount") !== "mount")
+		return [{ words: ["--secret", entry.value], line: ["# Secret", name] }]; // refused at the start
+	for (const word of options)
+		if (/^(uid|gid|mode)=/.test(word)) context.remark(entry, `Secret= takes no ${word.split("=")[0]}=: a credential is its unit's user's`);
+	const target = option("target") ?? name.replace(/\.secret$/, "");
+	const line = context.secretOf(name);
+	const id = line[1].split(":")[0] ?? "";
+	return [{ words: ["--volume", `%d/${id}:${target.startsWith("/") ? target : `/run/secrets/${target}`}:ro`], line }];
 }
 
 /** A dash: without the device the container starts all the same. */

@@ -74,8 +74,18 @@ function generateOne(
 			return [`${volumes}/${folder}`, ...rest].join(":");
 		},
 		mountOf: (words) => words,
+		secretOf: (word) => {
+			const found = quadlets.find(({ name }) => name === (word.endsWith(".secret") ? word : `${word}.secret`));
+			const id = (found && lastOf(found.entries, "Secret", "SecretName")) ?? word.replace(/\.secret$/, "");
+			const file = found && lastOf(found.entries, "Secret", "File");
+			const encrypted = found !== undefined && isTrue(lastOf(found.entries, "Secret", "Encrypted") ?? "");
+			// Without a file systemd looks for the name in /etc/credstore and its kin.
+			return [encrypted ? "LoadCredentialEncrypted" : "LoadCredential", file === undefined ? id : `${id}:${file}`];
+		},
 		remark: ({ file, line }, text) => remarks.push({ file, line, text }),
 	};
+	// It is part of the services that name it.
+	if (kind === "secret") return { quadlet, units: [], links: [], remarks };
 	const made = translate(quadlet, context);
 	const demand =
 		kind !== "container"

@@ -99,7 +99,7 @@ export const containerKeys: Readonly<Record<string, KeyRule>> = {
 	Rootfs: own,
 	RunInit: flag("--init"),
 	SeccompProfile: security("seccomp"),
-	Secret: each("--secret"),
+	Secret: own,
 	SecurityLabelDisable: own,
 	SecurityLabelFileType: security("label=filetype"),
 	SecurityLabelLevel: security("label=level"),
@@ -151,5 +151,6 @@ export const otherKeys: Readonly<Record<string, readonly string[]>> = {
 	Artifact: list(
 		"Artifact AuthFile CertDir ContainersConfModule Creds DecryptionKey GlobalArgs PodmanArgs Quiet Retry RetryDelay ServiceName TLSVerify",
 	),
+	Secret: list("File Encrypted SecretName"),
 	Quadlet: list("DefaultDependencies"),
 };

@@ -10,6 +10,7 @@ export const kinds = {
 	image: "-image",
 	build: "-build",
 	artifact: "-artifact",
+	secret: "-secret",
 } as const;
 /** One of {@link kinds}. */
 export type Kind = keyof typeof kinds;

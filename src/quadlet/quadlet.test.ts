@@ -35,7 +35,7 @@ test("podman's keys are all known", () => {
 	const keys =
 		"AddCapability AddDevice AddHost Annotation AppArmor AutoUpdate CgroupsMode ContainerName ContainersConfModule DNS DNSOption DNSSearch DropCapability Entrypoint Environment EnvironmentFile EnvironmentHost Exec ExposeHostPort GIDMap GlobalArgs Group GroupAdd HealthCmd HealthInterval HealthLogDestination HealthMaxLogCount HealthMaxLogSize HealthOnFailure HealthRetries HealthStartPeriod HealthStartupCmd HealthStartupInterval HealthStartupRetries HealthStartupSuccess HealthStartupTimeout HealthTimeout HostName HttpProxy IP IP6 Image Label LogDriver LogOpt Mask Memory Mount Network NetworkAlias NoNewPrivileges Notify PidsLimit Pod PodmanArgs PublishPort Pull ReadOnly ReadOnlyTmpfs ReloadCmd ReloadSignal Retry RetryDelay Rootfs RunInit SeccompProfile Secret SecurityLabelDisable SecurityLabelFileType SecurityLabelLevel SecurityLabelNested SecurityLabelType ServiceName ShmSize StartWithPod StopSignal StopTimeout SubGIDMap SubUIDMap Sysctl Timezone Tmpfs UIDMap Ulimit Unmask User UserNS Volume WorkingDir RemapUid RemapGid RemapUidSize RemapUsers VolatileTmp";
 	expect(Object.keys(containerKeys).sort()).toEqual([...keys.split(" "), "Socket", "IdleStopSec"].sort());
-	expect(Object.keys(otherKeys)).toEqual(["Pod", "Kube", "Network", "Volume", "Image", "Build", "Artifact", "Quadlet"]);
+	expect(Object.keys(otherKeys)).toEqual(["Pod", "Kube", "Network", "Volume", "Image", "Build", "Artifact", "Secret", "Quadlet"]);
 });
 
 describe("a container", () => {
@@ -160,6 +160,20 @@ describe("references", () => {
 			expect(made?.remarks).toHaveLength(1);
 		}
 	});
+});
+
+test("secrets are credentials of the unit's, bound where podman has them", () => {
+	const files = {
+		"web.container": "[Container]\nImage=x\nSecret=key\nSecret=cert.secret,target=/etc/cert\nSecret=plain,target=p\n",
+		"key.secret": "[Secret]\nFile=/srv/key\nEncrypted=yes\n",
+		"cert.secret": "[Secret]\nFile=/srv/cert.pem\nSecretName=c\n",
+	};
+	const [web, key] = units(files);
+	const text = web?.units[0]?.text ?? "";
+	expect(execStart(text)).toContain("--volume %d/key:/run/secrets/key:ro --volume %d/c:/etc/cert:ro --volume %d/plain:/run/secrets/p:ro x");
+	expect(text).toContain("LoadCredentialEncrypted=key:/srv/key\nLoadCredential=c:/srv/cert.pem\nLoadCredential=plain\n");
+	expect(key).toMatchObject({ units: [], remarks: [] });
+	expect(execStart(service("Secret=key,type=env"))).toContain("--secret key,type=env");
 });
 
 test("on demand: a socket, a proxy in the container's network, and an end when nobody is connected", () => {

@@ -21,6 +21,8 @@ export type Context = {
 	readonly imageOf: (name: string) => string;
 	/** Notes that another file's service is needed, if the word is one's name. @returns what the word stands for */
 	readonly reference: (word: string) => string;
+	/** The credential that Secret= names, as a line of [Service]. */
+	readonly secretOf: (name: string) => Line;
 	/** The words of Volume= with the source resolved. */
 	readonly volumeOf: (words: string) => string;
 	readonly mountOf: (words: string) => string;

@@ -81,6 +81,16 @@ inGuest("User= of [Service] is the payload's", async () => {
 	expect(seen).toEqual(["1", "/var/lib/own", "daemon"]);
 });
 
+inGuest("secrets are credentials, at podman's place inside", async () => {
+	await install({
+		"hides.container": `[Container]\nImage=busybox\nSecret=key\nSecret=stored\nExec=sh -c 'cat /run/secrets/key /run/secrets/stored; exec ${payload} hang'\n${bind}`,
+		"key.secret": "[Secret]\nFile=/etc/key-of-test\n",
+	});
+	const seen = await lines(`echo one >/etc/key-of-test; mkdir -p /etc/credstore; echo two >/etc/credstore/stored
+		systemctl start hides; until_ 'log hides | grep -q two'; log hides; systemctl stop hides`);
+	expect(seen).toEqual(["one", "two"]);
+});
+
 inGuest("on demand: the first connection starts the container, and it ends when nobody is connected", async () => {
 	await install({
 		"lazy.container":
