@@ -115,6 +115,17 @@ inGuest("corten unit: install, list, print, from, rm", async () => {
 	expect(await units.sh("systemctl start mine 2>&1 || true; ls /etc/corten/systemd")).toContain("not found");
 });
 
+inGuest("a user's quadlets are services of the user's manager", async () => {
+	const asWeb = "setpriv --reuid web --regid web --init-groups env HOME=/share/web XDG_RUNTIME_DIR=/run/user/1000";
+	await units.sh(`mkdir -p /share/web/.config/containers/systemd; chown -R web:web /share/web; chmod 755 /share; usermod -d /share/web web
+		systemctl start user@1000.service; ${asWeb} corten pull -q docker-archive:/share/docker.tar
+		printf '[Container]\\nImage=busybox\\n${bind}\\nExec=${payload} hang\\n' >/share/web/.config/containers/systemd/mine.container`);
+	const manager = "systemctl -M web@ --user";
+	const seen = await lines(`${manager} daemon-reload; ${manager} start mine; cat /proc/$(${manager} show mine -p MainPID --value)/comm
+		${asWeb} corten ps --format '{{.Names}} {{.State}}'; ${manager} stop mine; ${manager} is-active mine || true; ${asWeb} corten rm systemd-mine`);
+	expect(seen).toEqual(["payload", "systemd-mine running", "inactive", "systemd-mine"]);
+});
+
 inGuest("two hundred files are read without a network and without the store", async () => {
 	await units.sh(`mkdir /tmp/many; for i in $(seq 200); do cp /etc/containers/systemd/web.container /tmp/many/w$i.container; done; mkdir /tmp/out
 		QUADLET_UNIT_DIRS=/tmp/many unshare -n /etc/systemd/system-generators/corten-generator /tmp/out /tmp/out /tmp/out`);

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, expect } from "bun:test";
 import { testWhen } from "../support/skip.ts";
+import { installMachined, noMachined } from "./machined.ts";
 import { makeRoot } from "./systemd-payload.ts";
 import { bootLimitMs, bootUnits, noGuest, type Units } from "./units.ts";
 
@@ -90,3 +91,17 @@ for (const [end, how, status] of [
 		200_000,
 	);
 }
+
+testWhen(noGuest === undefined && noMachined === undefined, noGuest ?? `not installed: /${noMachined}`)(
+	"registered, machinectl lists it and opens a shell in it",
+	async () => {
+		await installMachined(units);
+		const seen =
+			await lines(`corten run -d --name shells --register --sdnotify=container --rootfs /run/machine/root /sbin/init >/dev/null; : >/run/machine/root/etc/machine-id
+			machinectl list --no-legend --no-pager | awk '{print $1, $2, $3}'
+			machinectl shell shells /bin/sh -c 'cat /proc/1/comm; echo $container' </dev/null | tr -d '\\r' | grep -xE 'systemd|corten'
+			corten stop shells >/dev/null; corten rm shells; systemctl stop systemd-machined`);
+		expect(seen).toEqual(["shells container corten", "systemd", "shells"]);
+	},
+	200_000,
+);

@@ -2,9 +2,9 @@
 // of it (docs/decisions/0019).
 
 import { afterAll, afterEach, beforeAll, describe, expect } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
-import { must } from "../support/must.ts";
+import { writeFileSync } from "node:fs";
 import { testWhen } from "../support/skip.ts";
+import { installMachined, noMachined } from "./machined.ts";
 import { bootLimitMs, bootUnits, noGuest, type Units } from "./units.ts";
 
 const inGuest = testWhen(noGuest === undefined, noGuest ?? "");
@@ -240,15 +240,7 @@ describe("whatever is reloaded", () => {
 	});
 });
 
-/** Those of the host, which has them with systemd-nspawn: the guest's systemd is the same Debian's. */
-const machined = [
-	...["lib/systemd/system/systemd-machined.service", "lib/systemd/system/machine.slice", "lib/systemd/systemd-machined"],
-	...["usr/bin/machinectl", "usr/share/dbus-1/system-services/org.freedesktop.machine1.service"],
-	...["usr/share/dbus-1/system.d/org.freedesktop.machine1.conf", "lib/systemd/system/dbus-org.freedesktop.machine1.service"],
-];
-const absent = machined.find((path) => !existsSync(`/${path}`));
-
-testWhen(noGuest === undefined && absent === undefined, noGuest ?? `not installed: /${absent}`)(
+testWhen(noGuest === undefined && noMachined === undefined, noGuest ?? `not installed: /${noMachined}`)(
 	"--register: machinectl list shows it while it runs, also after a restart; without machined the start fails",
 	async () => {
 		const without = await lines(
@@ -256,13 +248,9 @@ testWhen(noGuest === undefined && absent === undefined, noGuest ?? `not installe
 		);
 		expect(without[0]).toContain('cannot register machine "lonely"');
 		expect(without.slice(1)).toEqual(["125", "0"]);
-		must(["tar", "-C", "/", "-cf", `${units.guest.share}/machined.tar`, ...machined]);
-		await units.sh("tar -C / --keep-directory-symlink -xf /share/machined.tar");
-		await units.guest.reload();
+		await installMachined(units);
 		const list = "machinectl list --no-legend --no-pager | awk '{print $1, $2, $3}'";
-		const seen =
-			await lines(`busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig >/dev/null; systemctl start systemd-machined
-			corten run -d --name my_web --register --restart=always busybox sleep 1000 >/dev/null; ${list}
+		const seen = await lines(`corten run -d --name my_web --register --restart=always busybox sleep 1000 >/dev/null; ${list}
 			kill -9 $(pid corten-my_web); until_ '[ "$(${inspect("my_web", "{{.RestartCount}} {{.State.Status}}")})" = "1 running" ]'
 			until_ '[ "$(machinectl show my-web -p Leader --value)" = "$(pid corten-my_web)" ]'; ${list}
 			corten stop -t 0 my_web; ${list}; machinectl list --no-pager | tail -1; systemctl stop systemd-machined`);
