@@ -213,7 +213,8 @@ long go_op(void)
 {
 	resume_op();
 	hear(0);
-	tell_detached(self.failed ? self.status : 0);
+	if (!self.failed) // a failure is told at the end: whoever hears of it finds the container as it stays
+		tell_detached(0);
 	return 0;
 }
 
