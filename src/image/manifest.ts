@@ -65,6 +65,9 @@ export const descriptor: Decoder<Descriptor> = object({
 	artifactType: optional(string),
 });
 
+/** A list of descriptors, of whatever kind. */
+export const descriptors: Decoder<readonly Descriptor[]> = list(descriptor, 4096);
+
 const layer: Decoder<Descriptor> = (value, at, issues) => {
 	const decoded = descriptor(value, at, issues);
 	if (decoded === failed) return decoded;

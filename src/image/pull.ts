@@ -6,17 +6,16 @@ import { isError } from "../base/errors.ts";
 import { useJit } from "../base/jit.ts";
 import type { Descriptor, Digest, ImageRecord, Platform } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
-import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, temporaryFolder, updateEntries, writeBlob } from "./blobs.ts";
+import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, updateEntries, writeBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
 import { nameEntry } from "./entries.ts";
 import { type Manifest, maxConfigBytes } from "./manifest.ts";
 import { hostPlatform } from "./platform.ts";
 import { type PullProgress, pullLayers } from "./pull-layers.ts";
 import { createRecord } from "./rebuild.ts";
-import { formatReference, parseSource } from "./reference.ts";
 import { collectGarbage } from "./remove.ts";
 import { checkPlatform, resolveManifest } from "./resolve.ts";
-import { builtinLayout } from "./sources/builtin.ts";
+import { openSource } from "./sources/open.ts";
 import type { RegistryOptions } from "./sources/registry.ts";
 import type { ImageSource } from "./sources/source.ts";
 import { findImage, indexDigestKey, readRecord, type StoreEntry } from "./store.ts";
@@ -115,18 +114,6 @@ async function pullHeld(text: string, options: PullOptions): Promise<PullResult>
 		return after;
 	});
 	return { record, names, digest: resolved.rootDigest, changed, ...(warning === undefined ? {} : { warning }) };
-}
-
-async function openSource(text: string, options: PullOptions): Promise<ImageSource> {
-	const source = parseSource(text);
-	if (source.transport === "oci") return (await import("./sources/oci-layout.ts")).ociLayoutSource(source.path, source.name);
-	if (source.transport === "docker-archive") {
-		return await (await import("./sources/docker-archive.ts")).dockerArchiveSource(source.path, source.name, temporaryFolder(options.root));
-	}
-	const name = formatReference(source.reference);
-	const builtin = builtinLayout(name);
-	if (builtin !== undefined) return (await import("./sources/oci-layout.ts")).ociLayoutSource(builtin, undefined, name);
-	return (await import("./sources/registry.ts")).registrySource(source.reference, { tlsVerify: true, ...options.registry });
 }
 
 // A blob that went bad on disk counts as missing: a pull is how a store is healed.

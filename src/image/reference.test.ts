@@ -120,5 +120,5 @@ describe("sources", () => {
 	}
 
 	test("a transport of other tools is unsupported", () =>
-		expect(() => parseSource("oci-archive:x")).toThrow('cannot use transport "oci-archive"'));
+		expect(() => parseSource("docker-daemon:x")).toThrow('cannot use transport "docker-daemon"'));
 });

@@ -15,15 +15,21 @@ export type Reference = {
 	readonly digest?: Digest;
 };
 
-/** Where an image comes from, as typed by a person. */
+/** Transports whose place is a path on this machine: `TRANSPORT:PATH[:NAME]`. */
+const pathTransports = ["oci", "oci-archive", "docker-archive", "dir", "aci"] as const;
+
+/** Where an image comes from or goes to, as typed by a person. */
 export type Source =
 	| { readonly transport: "docker"; readonly reference: Reference }
-	/** An OCI image layout folder; `name` is the org.opencontainers.image.ref.name wanted. */
-	| { readonly transport: "oci"; readonly path: string; readonly name?: string }
-	/** What `docker save` writes; `name` is a reference among its RepoTags or `@N`, the N-th image. */
-	| { readonly transport: "docker-archive"; readonly path: string; readonly name?: string };
+	/**
+	 * A file or folder. `name` is the image's in it: an org.opencontainers.image.ref.name of a layout, a reference among the RepoTags of a docker
+	 * archive or `@N`, its N-th image.
+	 */
+	| { readonly transport: (typeof pathTransports)[number]; readonly path: string; readonly name?: string }
+	/** An image of appc's by its name, found by discovery: `NAME[:VERSION][,label=value]`, not parsed further here. */
+	| { readonly transport: "appc"; readonly text: string };
 
-const otherTransports = ["oci-archive", "dir", "docker-daemon", "containers-storage", "ostree", "sif"];
+const otherTransports = ["docker-daemon", "containers-storage", "ostree", "sif", "atomic"];
 const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
 const domainGrammar = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?$`);
 const componentGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
@@ -99,9 +105,18 @@ export function formatFamiliar(reference: Reference): string {
 	return reference.digest === undefined ? `${name}:${reference.tag ?? "latest"}` : `${name}@${reference.digest}`;
 }
 
+/** Whether the text begins with the word of a transport: it is no name of the store's. */
+export function hasTransport(text: string): boolean {
+	const colon = text.indexOf(":");
+	const word = colon < 0 ? "" : text.slice(0, colon);
+	return text.startsWith("docker://") || word === "appc" || Object.hasOwn(pathWords, word);
+}
+
+const pathWords: Readonly<Record<string, (typeof pathTransports)[number]>> = Object.fromEntries(pathTransports.map((word) => [word, word]));
+
 /**
- * Parses what a person may give as an image: a reference, `docker://REFERENCE`, `oci:PATH[:NAME]` or `docker-archive:PATH[:NAME]`.
- * A path ends at its first colon, so that a name may hold colons.
+ * Parses what a person may give as an image: a reference, `docker://REFERENCE`, `appc:NAME`, or a path with its transport, as
+ * `oci:PATH[:NAME]`. A path ends at its first colon, so that a name may hold colons; `dir` and `aci` know no names.
  * @throws `invalid-argument`; `unsupported` for the transports of other tools
  */
 export function parseSource(text: string): Source {
@@ -109,12 +124,14 @@ export function parseSource(text: string): Source {
 	const colon = text.indexOf(":");
 	const word = colon < 0 ? "" : text.slice(0, colon);
 	if (otherTransports.includes(word)) throw new CortenError("unsupported", `cannot use transport "${word}"`);
-	if (word !== "oci" && word !== "docker-archive") return { transport: "docker", reference: parseReference(text) };
 	const rest = text.slice(colon + 1);
-	const end = rest.indexOf(":");
+	if (word === "appc") return { transport: word, text: rest };
+	const transport = Object.hasOwn(pathWords, word) ? pathWords[word] : undefined;
+	if (transport === undefined) return { transport: "docker", reference: parseReference(text) };
+	const end = transport === "dir" || transport === "aci" ? -1 : rest.indexOf(":");
 	const path = end < 0 ? rest : rest.slice(0, end);
 	const name = end < 0 ? "" : rest.slice(end + 1);
 	if (path === "") throw refuse(text, "the path is missing");
 	if (text.includes("\0")) throw refuse(text, "it holds a NUL byte");
-	return { transport: word, path, ...(name === "" ? {} : { name }) };
+	return { transport, path, ...(name === "" ? {} : { name }) };
 }

@@ -7,7 +7,7 @@
 import { CortenError, isError } from "../base/errors.ts";
 import { exists, type Fd, type LOCK_EX, LOCK_SH, lock, O_DIRECTORY, O_RDONLY, openFd, readTextIfPresent } from "../linux/file.ts";
 import type { Digest, ImageRecord, Platform } from "../spec/image.ts";
-import { formatReference, parseSource, type Reference } from "./reference.ts";
+import { formatReference, hasTransport, parseSource, type Reference } from "./reference.ts";
 
 /** The annotation that names an image in a layout. @see image-spec annotations.md */
 export const refNameKey = "org.opencontainers.image.ref.name";
@@ -171,7 +171,8 @@ export async function findImage(root: string, text: string, platform?: Platform)
 // "alpine" and "alpine:3", what people type most, need no parser: what equals a name in the index is a good name. Saves half a
 // millisecond of regular expressions met for the first time.
 function findShort(entries: readonly StoreEntry[], text: string): StoreEntry | undefined {
-	if (text.includes("/") || text.includes("@") || text.startsWith("oci:") || text.startsWith("docker-archive:")) return undefined;
+	// A colon may be that of a transport: "oci:1" names a folder.
+	if (text.includes("/") || text.includes("@") || (text.includes(":") && hasTransport(text))) return undefined;
 	const name = `docker.io/library/${text}${text.includes(":") ? "" : ":latest"}`;
 	return entries.find((entry) => entryName(entry) === name);
 }
