@@ -6,12 +6,11 @@ import { cpus, release, tmpdir } from "node:os";
 import { top } from "../test/support/corten.ts";
 import { fixture } from "../test/support/fixture.ts";
 import { busyboxName } from "../test/support/fixtures/busybox.ts";
-import { manyName } from "../test/support/fixtures/many.ts";
 import { remove } from "../test/support/leftovers.ts";
 import { must } from "../test/support/must.ts";
-import { serveStorage } from "../test/support/registry.ts";
 import { installed } from "../test/support/skip.ts";
-import { type Candidate, measure, median, printTable, round, type Timing } from "./measure.ts";
+import { benchImages } from "./images.ts";
+import { type Candidate, type Goal, goalRows, measure, median, printGoals, printTable, round, timingRows } from "./measure.ts";
 import { bareRuntime, cortenEngine, dockerEngine, type Engine, podmanEngine } from "./peers.ts";
 import { benchRuntimes } from "./runtime.ts";
 
@@ -34,31 +33,6 @@ const quick = process.argv.includes("quick");
 const rounds = quick ? 11 : 41;
 const folder = mkdtempSync(`${tmpdir()}/corten-bench-`);
 const engines: Engine[] = [];
-type Goal = readonly [a: string, b: string, atMost: number];
-
-function timingRows(timings: ReadonlyMap<string, Timing>, unit: string): string[][] {
-	const base = timings.get(unit)?.medianMs ?? Number.NaN;
-	return [...timings].map(([name, { medianMs, bestMs, runs, peakKib }]) => [
-		name,
-		round(medianMs),
-		round(bestMs),
-		`${round(medianMs / base)}`,
-		String(runs),
-		round(peakKib / 1024),
-	]);
-}
-
-function goalRows(timings: ReadonlyMap<string, Timing>, goals: readonly Goal[]): string[][] {
-	return goals.flatMap(([a, b, atMost]) => {
-		const [mine, theirs] = [timings.get(a), timings.get(b)];
-		if (mine === undefined || theirs === undefined) return [];
-		const ratio = mine.medianMs / theirs.medianMs;
-		return [[`${a} / ${b}`, ratio.toFixed(3), `<= ${atMost.toFixed(2)}`, ratio <= atMost ? "met" : "missed"]];
-	});
-}
-function printGoals(rows: readonly (readonly string[])[]): void {
-	if (rows.length > 0) printTable("Goals", ["", "ratio", "", ""], rows);
-}
 const columns = ["", "median ms", "best ms", "of floor", "runs", "peak MiB"];
 
 /** The busybox image as a folder, for those who have no images. */
@@ -154,61 +128,6 @@ async function benchRuntime(): Promise<void> {
 	console.log(`\nOf ours resident after start (goal: nothing): ${resident.length === 0 ? "nothing" : resident.join(", ")}`);
 }
 
-async function benchUnpack(): Promise<void> {
-	const archive = `${fixture("many")}/docker.tar`;
-	const forget = (engine: Engine, name: string) => async () => {
-		Bun.spawnSync([...engine.forget, name], { stdout: "ignore", stderr: "ignore" });
-		Bun.spawnSync(["sync"]);
-	};
-	const loads = engines.map(
-		(engine): Candidate => ({
-			name: engine.name,
-			command: [...engine.load, engine.name === "corten" ? `docker-archive:${archive}` : archive],
-			prepare: forget(engine, "many"),
-		}),
-	);
-	const timings = await measure(loads, quick ? 1 : 2, true);
-	printTable(
-		"Loading an image of more than 24,000 files from a docker archive",
-		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
-		timingRows(timings, "corten"),
-	);
-	if (!installed("docker-registry")) return;
-	await using registry = await serveStorage(`${folder}/registry`, { writable: true });
-	const name = `${registry.host}/many:latest`;
-	must([
-		"skopeo",
-		"--insecure-policy",
-		"copy",
-		"-q",
-		"--dest-tls-verify=false",
-		`oci:${fixture("many")}/oci:${manyName}`,
-		`docker://${name}`,
-	]);
-	const runs = engines.map(
-		(engine): Candidate => ({
-			name: engine.name,
-			command: [...engine.run, ...engine.insecure, name, "true"],
-			prepare: async () => {
-				await forget(engine, "many")();
-				await forget(engine, name)();
-			},
-		}),
-	);
-	const first = await measure(runs, quick ? 1 : 2, true);
-	printTable(
-		"First run of that image from a local registry",
-		["", "median ms", "best ms", "of corten", "runs", "peak MiB"],
-		timingRows(first, "corten"),
-	);
-	printGoals(
-		goalRows(first, [
-			["corten", "podman", 0.25],
-			["corten", "docker", 0.25],
-		]),
-	);
-}
-
 /** What stays resident for one detached container: the process that is the payload's parent. */
 async function benchResident(): Promise<void> {
 	const rows: string[][] = [];
@@ -256,9 +175,10 @@ async function benchEngines(): Promise<void> {
 	const docker = await dockerEngine(folder);
 	if (docker !== undefined) engines.push(docker);
 	for (const name of ["crun", "runc", "podman", "docker"]) if (!installed(name)) console.log(`${name}: not installed (make peers)`);
+	if (process.argv.includes("images")) return await benchImages(folder, engines, quick);
 	await benchStart();
 	await benchResident();
-	if (!process.argv.includes("start-only")) await benchUnpack();
+	if (!process.argv.includes("start-only")) await benchImages(folder, engines, quick);
 	await benchRuntime();
 }
 

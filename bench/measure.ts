@@ -71,3 +71,34 @@ export function printTable(title: string, header: readonly string[], rows: reado
 		);
 	}
 }
+
+/** That `a` takes at most so much of what `b` takes. */
+export type Goal = readonly [a: string, b: string, atMost: number];
+
+/** Rows of a table of timings, in units of one of them. */
+export function timingRows(timings: ReadonlyMap<string, Timing>, unit: string): string[][] {
+	const base = timings.get(unit)?.medianMs ?? Number.NaN;
+	return [...timings].map(([name, { medianMs, bestMs, runs, peakKib }]) => [
+		name,
+		round(medianMs),
+		round(bestMs),
+		`${round(medianMs / base)}`,
+		String(runs),
+		round(peakKib / 1024),
+	]);
+}
+
+/** Rows that say whether goals are met; what was not measured has none. */
+export function goalRows(timings: ReadonlyMap<string, Timing>, goals: readonly Goal[]): string[][] {
+	return goals.flatMap(([a, b, atMost]) => {
+		const [mine, theirs] = [timings.get(a), timings.get(b)];
+		if (mine === undefined || theirs === undefined) return [];
+		const ratio = mine.medianMs / theirs.medianMs;
+		return [[`${a} / ${b}`, ratio.toFixed(3), `<= ${atMost.toFixed(2)}`, ratio <= atMost ? "met" : "missed"]];
+	});
+}
+
+/** Prints them. */
+export function printGoals(rows: readonly (readonly string[])[]): void {
+	if (rows.length > 0) printTable("Goals", ["", "ratio", "", ""], rows);
+}
