@@ -12,6 +12,7 @@ export const command = defineCommand({
 	usage: "[OPTIONS] IMAGE",
 	options: {
 		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "take the image made for this platform (default: this machine's)" },
+		"all-platforms": { kind: "flag", help: "also what the image is for other machines, to push or save it whole" },
 		quiet: { kind: "flag", short: "q", help: "print only the name" },
 		"tls-verify": { kind: "value", metavar: "BOOL", help: "false: accept any certificate, and plain http (default true)" },
 		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
@@ -33,7 +34,8 @@ export const command = defineCommand({
 		const text = operands[0] ?? "";
 		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
 		const registry = { tlsVerify: parseTlsVerify(options["tls-verify"]) };
-		const result = await pullShowing(context, text, { ...platform, registry }, options.quiet);
+		const allPlatforms = options["all-platforms"];
+		const result = await pullShowing(context, text, { ...platform, allPlatforms, registry }, options.quiet);
 		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
 		if (!options.quiet) {
 			context.print(`Digest: ${result.digest}\n`);

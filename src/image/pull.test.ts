@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { makeImage, makeIndex, passwdLayer, serveFake, temporaryFolder, writeImages } from "../../test/support/images.ts";
 import { isError } from "../base/errors.ts";
 import { listImages } from "./list.ts";
-import { parsePlatform } from "./platform.ts";
+import { hostPlatform, parsePlatform } from "./platform.ts";
 import { type PullOptions, pullImage } from "./pull.ts";
 import { collectGarbage } from "./remove.ts";
 import { findImage, readEntries, recordPath } from "./store.ts";
@@ -82,6 +82,26 @@ describe("pullImage from a registry", () => {
 		server.seen.length = 0;
 		expect((await pull(folder.path, `${server.host}/a:1`, { policy: "missing" })).changed).toBe(false);
 		expect(server.seen).toEqual([]);
+	});
+
+	test("all platforms of an index are kept, as blobs, and only this machine's becomes layer files", async () => {
+		using folder = temporaryFolder();
+		using server = serveFake();
+		const mine = makeImage();
+		const other = makeImage({ architecture: "s390x", layers: [[{ path: "other", kind: "file", data: "other" }]] });
+		for (const image of [mine, other]) server.add("part", image);
+		const entries = [mine, other].map(({ manifest }, index) => ({
+			...manifest,
+			platform: { os: "linux", architecture: index === 0 ? hostPlatform().architecture : "s390x" },
+		}));
+		const index = makeIndex(entries, server.blobs);
+		server.manifests.set("1", { bytes: server.blobs.get(index.digest) ?? new Uint8Array(), mediaType: index.mediaType });
+		const result = await pull(folder.path, `${server.host}/a/b:1`, { allPlatforms: true });
+		expect(result.digest).toBe(index.digest);
+		collectGarbage(folder.path);
+		for (const digest of [index.digest, ...mine.blobs.keys(), ...other.blobs.keys()])
+			expect(existsSync(`${folder.path}/store/blobs/${digest.replace(":", "/")}`)).toBe(true);
+		expect(readdirSync(`${folder.path}/layers`).length).toBe(1);
 	});
 
 	test("layers that are there are not fetched again, and one blob used twice is fetched once", async () => {

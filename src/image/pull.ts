@@ -6,7 +6,7 @@ import { isError } from "../base/errors.ts";
 import { useJit } from "../base/jit.ts";
 import type { Descriptor, Digest, ImageRecord, Platform } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
-import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, updateEntries, writeBlob } from "./blobs.ts";
+import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, temporaryFolder, updateEntries, writeBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
 import { nameEntry } from "./entries.ts";
 import { type Manifest, maxConfigBytes } from "./manifest.ts";
@@ -18,13 +18,15 @@ import { checkPlatform, resolveManifest } from "./resolve.ts";
 import { openSource } from "./sources/open.ts";
 import type { RegistryOptions } from "./sources/registry.ts";
 import type { ImageSource } from "./sources/source.ts";
-import { findImage, indexDigestKey, readRecord, type StoreEntry } from "./store.ts";
+import { findImage, indexDigestKey, readRecord, type StoreEntry, wholeIndexKey } from "./store.ts";
 
 /** How to pull. */
 export type PullOptions = {
 	readonly root: string;
 	/** Of which manifest to take; this machine's if not given. */
 	readonly platform?: Platform;
+	/** Also what the index has for other platforms, and its attestations: as blobs, to be pushed or saved. */
+	readonly allPlatforms?: boolean;
 	/** missing: a name that is in the store is not asked for again. Default always. */
 	readonly policy?: "always" | "missing";
 	/** Default erofs where the kernel mounts it, else folder. */
@@ -85,6 +87,7 @@ async function pullHeld(text: string, options: PullOptions): Promise<PullResult>
 	const { descriptor, manifest } = resolved;
 	const names = source.names();
 	const what = `"${names[0] ?? text}"`;
+	if (options.allPlatforms === true) await keepAll(text, source, options);
 
 	const configBytes = await keepDocument(root, manifest.config, source);
 	const config = decodeConfig(configBytes, manifest.layers.length, `config of ${what}`);
@@ -105,7 +108,7 @@ async function pullHeld(text: string, options: PullOptions): Promise<PullResult>
 		digest: descriptor.digest,
 		size: descriptor.size,
 		platform: { os: config.os, architecture: config.architecture, ...(config.variant === undefined ? {} : { variant: config.variant }) },
-		...(resolved.rootDigest === descriptor.digest ? {} : { annotations: { [indexDigestKey]: resolved.rootDigest } }),
+		...(resolved.rootDigest === descriptor.digest ? {} : { annotations: indexAnnotations(resolved.rootDigest, options) }),
 	};
 	updateEntries(root, (before) => {
 		const after =
@@ -114,6 +117,20 @@ async function pullHeld(text: string, options: PullOptions): Promise<PullResult>
 		return after;
 	});
 	return { record, names, digest: resolved.rootDigest, changed, ...(warning === undefined ? {} : { warning }) };
+}
+
+function indexAnnotations(index: Digest, { allPlatforms }: PullOptions): Readonly<Record<string, string>> {
+	return { [indexDigestKey]: index, ...(allPlatforms === true ? { [wholeIndexKey]: "true" } : {}) };
+}
+
+async function keepAll(text: string, source: ImageSource, { root, onProgress }: PullOptions): Promise<void> {
+	const [{ copyImage }, { storeSink }] = await Promise.all([import("./copy.ts"), import("./sinks/store.ts")]);
+	await using sink = storeSink(root);
+	await copyImage(source, text, sink, {
+		temporary: temporaryFolder(root),
+		all: true,
+		onProgress: ({ state, ...progress }) => onProgress?.({ ...progress, state: state === "copying" ? "downloading" : "done" }),
+	});
 }
 
 // A blob that went bad on disk counts as missing: a pull is how a store is healed.

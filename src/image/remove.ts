@@ -22,6 +22,7 @@ import {
 	readEntries,
 	readRecord,
 	type StoreEntry,
+	wholeIndexKey,
 } from "./store.ts";
 
 /** What a removal did. */
@@ -131,7 +132,8 @@ export function collectGarbage(root: string): number {
 	for (const entry of readEntries(root)) {
 		records.add(`${entry.digest.slice(7)}.json`);
 		const index = entry.annotations?.[indexDigestKey];
-		if (index !== undefined) used.add(index);
+		if (index !== undefined && entry.annotations?.[wholeIndexKey] === "true") markBlob(root, index, used, layers, 0);
+		else if (index !== undefined) used.add(index);
 		markBlob(root, entry.digest, used, layers, 0);
 	}
 	const containers = readContainers(root);

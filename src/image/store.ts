@@ -14,6 +14,9 @@ export const refNameKey = "org.opencontainers.image.ref.name";
 /** Our annotation: digest of the index the manifest was chosen from, which is what registries and people call "the digest". */
 export const indexDigestKey = "io.corten.index.digest";
 
+/** Our annotation, "true": all that the index leads to is kept, for every platform. */
+export const wholeIndexKey = "io.corten.index.whole";
+
 /** Our annotation of an entry without a name: the name it had before an update. */
 export const previousKey = "io.corten.previous";
 
