@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # command -> Debian package; a command that is there is left as it is.
 parts=(
 	gcc:gcc /usr/include/stdio.h:libc6-dev git:git python3:python3 jq:jq strace:strace script:bsdutils busybox:busybox-static
-	skopeo:skopeo docker-registry:docker-registry mmdebstrap:mmdebstrap mkfs.erofs:erofs-utils umoci:umoci crun:crun runc:runc
+	xz:xz-utils bzip2:bzip2 skopeo:skopeo docker-registry:docker-registry mmdebstrap:mmdebstrap mkfs.erofs:erofs-utils umoci:umoci crun:crun runc:runc
 	podman:podman conmon:conmon buildah:buildah dockerd:docker.io /usr/bin/docker:docker-cli containerd:containerd
 	systemd-nspawn:systemd-container depmod:kmod qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs criu:criu
 )

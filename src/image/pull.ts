@@ -91,7 +91,8 @@ async function pullHeld(text: string, options: PullOptions): Promise<PullResult>
 
 	const configBytes = await keepDocument(root, manifest.config, source);
 	const config = decodeConfig(configBytes, manifest.layers.length, `config of ${what}`);
-	const warning = checkPlatform(config, options.platform, what);
+	const warnings = [checkPlatform(config, options.platform, what), ...(source.warnings?.() ?? [])].filter((text) => text !== undefined);
+	const warning = warnings.length === 0 ? undefined : warnings.join("; ");
 	for (const document of resolved.documents) {
 		if ((await readIntact(root, document.descriptor)) === undefined) await writeBlob(root, document.descriptor, once(document.bytes));
 	}

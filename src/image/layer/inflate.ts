@@ -1,9 +1,10 @@
-// The compressed stream of a layer becomes the tar's bytes: gzip and zstd by their magic, whatever the media type says. zlib inflates
-// on a thread of its own while this one hashes and parses.
-// @see RFC 1952; RFC 8878
+// The compressed stream of a layer becomes the tar's bytes: gzip, zstd, bzip2 and xz by their magic, whatever the media type says. zlib
+// inflates on a thread of its own while this one hashes and parses.
+// @see RFC 1952; RFC 8878; inflate-more.ts for bzip2 and xz
 
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { CortenError } from "../../base/errors.ts";
+import { sniffMore } from "./inflate-more.ts";
 
 const chunkBytes = 512 << 10;
 
@@ -19,14 +20,16 @@ function createDecompressor(head: Uint8Array): ReturnType<typeof createGunzip> |
 	return zstd ? createZstdDecompress({ chunkSize: chunkBytes }) : undefined;
 }
 
-/** The stream with at least four bytes in its first chunk, where it has as many. */
+const headBytes = 10;
+
+/** The stream with at least ten bytes in its first chunk, where it has as many. */
 async function* withHead(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
 	let head: Uint8Array | undefined = new Uint8Array(0);
 	for await (const chunk of source) {
 		if (head === undefined) yield chunk;
 		else {
 			head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-			if (head.length < 4) continue;
+			if (head.length < headBytes) continue;
 			yield head;
 			head = undefined;
 		}
@@ -39,7 +42,7 @@ export type Inflated = { readonly chunks: AsyncIterable<Uint8Array>; compressedB
 
 /**
  * Inflates a stream. Chunks are at most 512 KiB when it was compressed.
- * @throws (from the iteration) `integrity` for a corrupt or truncated gzip or zstd stream; what the source throws, as it is
+ * @throws (from the iteration) `integrity` for a corrupt or truncated stream; what the source throws, as it is
  */
 export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
 	let compressed = 0;
@@ -50,11 +53,15 @@ export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
 		compressed += first.value.length;
 		const decompressor = createDecompressor(first.value);
 		if (decompressor === undefined) {
-			yield first.value;
-			for await (const chunk of input) {
-				compressed += chunk.length;
-				yield chunk;
+			async function* whole() {
+				yield first.value as Uint8Array;
+				for await (const chunk of input) {
+					compressed += chunk.length;
+					yield chunk;
+				}
 			}
+			const more = sniffMore(first.value);
+			yield* more === undefined ? whole() : more(whole());
 			return;
 		}
 		let sourceError: { readonly error: unknown } | undefined;

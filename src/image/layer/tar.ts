@@ -25,11 +25,18 @@ export class TarInput {
 	#chunk = new Uint8Array(0);
 	#at = 0;
 	#ended = false;
+	#pushed = 0;
+
+	/** How many bytes the reader has taken, from the archive's beginning. */
+	get taken(): number {
+		return this.#pushed - this.#chunk.length + this.#at;
+	}
 
 	/** Hands over the next chunk; the reader must have yielded. The bytes must stay as they are until it yields again. */
 	push(chunk: Uint8Array): void {
 		this.#chunk = chunk as Uint8Array<ArrayBuffer>;
 		this.#at = 0;
+		this.#pushed += chunk.length;
 	}
 
 	/** Says that no chunk follows. */

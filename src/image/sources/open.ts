@@ -28,9 +28,10 @@ export async function openSource(text: string, options: SourceOptions): Promise<
 			return (await import("./oci-layout.ts")).ociLayoutSource(source.path, source.name);
 		case "docker-archive":
 			return await (await import("./docker-archive.ts")).dockerArchiveSource(source.path, source.name, temporaryFolder(options.root));
+		case "aci":
+			return await (await import("./aci.ts")).aciSource(source.path, { temporaryFolder: temporaryFolder(options.root) });
 		case "oci-archive":
 		case "dir":
-		case "aci":
 		case "appc":
 			throw new CortenError("unsupported", `cannot use transport "${source.transport}"`);
 	}

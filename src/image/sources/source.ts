@@ -26,4 +26,6 @@ export type ImageSource = AsyncDisposable & {
 	 * may link it in place of copying what `blob` yields.
 	 */
 	readonly spooled?: (descriptor: Descriptor) => string | undefined;
+	/** What a person should know of the image: what it asks for and will not get. Known once `root` has returned. */
+	readonly warnings?: () => readonly string[];
 };
