@@ -1,6 +1,7 @@
 // From what a person types to the sink of its transport; each is loaded when it is asked for.
 
 import { CortenError } from "../../base/errors.ts";
+import { temporaryFolder } from "../blobs.ts";
 import { parseSource } from "../reference.ts";
 import type { RegistryOptions } from "../sources/registry.ts";
 import type { ImageSink } from "./sink.ts";
@@ -18,14 +19,20 @@ export type SinkOptions = {
  * Opens the place an image goes to: `docker://REFERENCE`, or a path with its transport, as `oci:PATH[:NAME]`.
  * @throws `invalid-argument`; `already-exists` for a place that must be new; `unsupported` for what can only be read
  */
-export async function openSink(text: string, _options: SinkOptions): Promise<ImageSink> {
+export async function openSink(text: string, options: SinkOptions): Promise<ImageSink> {
 	const place = parseSource(text);
+	const names = options.names ?? [];
 	switch (place.transport) {
-		case "docker":
 		case "oci":
+			return (await import("./oci-layout.ts")).ociLayoutSink(place.path, place.name);
 		case "oci-archive":
-		case "docker-archive":
+		case "docker-archive": {
+			const given = place.name === undefined ? names : [place.name];
+			return (await import("./archive.ts")).archiveSink(place.transport, place.path, given, temporaryFolder(options.root));
+		}
 		case "dir":
+			return (await import("./dir.ts")).dirSink(place.path);
+		case "docker":
 		case "aci":
 		case "appc":
 			throw new CortenError("unsupported", `cannot write an image to "${text}": transport "${place.transport}" can only be read`);

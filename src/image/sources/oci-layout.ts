@@ -54,8 +54,8 @@ function readDocument(folder: Fd, descriptor: Descriptor, path: string): Uint8Ar
 	return bytes;
 }
 
-// O_NONBLOCK: a FIFO in place of a file would make the open wait for ever.
-function openRegular(folder: Fd, name: string): Fd {
+/** Opens a regular file below a folder. O_NONBLOCK: a FIFO in its place would make the open wait for ever. @throws `invalid-spec` */
+export function openRegular(folder: Fd, name: string): Fd {
 	const file = openInRoot(folder, name, O_RDONLY | O_NONBLOCK);
 	if (fstatSync(file.number).isFile()) return file;
 	file[Symbol.dispose]();
@@ -78,16 +78,32 @@ export async function* streamFd(file: Fd, what: string): AsyncGenerator<Uint8Arr
 }
 
 function chooseEntry(folder: Fd, path: string, name: string | undefined): Descriptor {
-	const layout = decodeJson(object({ imageLayoutVersion: string }), readText(folder, "oci-layout"), `image layout "${path}"`);
+	return chooseNamed(decodeLayout(readText(folder, "oci-layout"), readText(folder, "index.json"), path), path, name);
+}
+
+/** The entries of a layout's index. @throws `invalid-spec`; `unsupported` for a version there is not */
+export function decodeLayout(layoutBytes: Uint8Array, indexBytes: Uint8Array, path: string): readonly Descriptor[] {
+	const layout = decodeJson(object({ imageLayoutVersion: string }), layoutBytes, `image layout "${path}"`);
 	if (layout.imageLayoutVersion !== "1.0.0") {
 		throw new CortenError("unsupported", `cannot read image layout "${path}": its version is ${JSON.stringify(layout.imageLayoutVersion)}`);
 	}
-	const index = decodeManifest(readText(folder, "index.json"), ociIndex, `index of "${path}"`);
-	const entries = index.kind === "index" ? index.manifests : [];
+	const index = decodeManifest(indexBytes, ociIndex, `index of "${path}"`);
+	return index.kind === "index" ? index.manifests : [];
+}
+
+/**
+ * The entry of a name, or the only one.
+ * @param name an org.opencontainers.image.ref.name, the reference it stands for, or `@N`, the N-th entry
+ * @throws `not-found`; `invalid-argument` when there are several
+ */
+export function chooseNamed(entries: readonly Descriptor[], path: string, name: string | undefined): Descriptor {
 	const full = name === undefined ? undefined : normalized(name);
-	const found = entries.filter(({ annotations }) => {
+	const position = name === undefined ? undefined : /^@(\d{1,9})$/.exec(name)?.[1];
+	const found = entries.filter(({ annotations }, index) => {
 		const own = annotations?.[refNameKey];
-		return name === undefined || own === name || (own !== undefined && own === full);
+		return (
+			name === undefined || own === name || (own !== undefined && own === full) || (position !== undefined && index === Number(position))
+		);
 	});
 	const [chosen] = found;
 	if (chosen !== undefined && found.length === 1) return chosen;
@@ -111,8 +127,8 @@ function normalized(name: string): string | undefined {
 	}
 }
 
-// "docker.io/library/alpine:3" is a full name and stays; "3" is a tag, and the folder's name is what is tagged.
-function storeName(path: string, own: string | undefined): string | undefined {
+/** The name in the store: "docker.io/library/alpine:3" is a full name and stays; "3" is a tag, and the folder's name is what is tagged. */
+export function storeName(path: string, own: string | undefined): string | undefined {
 	if (own?.includes("/")) return normalized(own);
 	const base = path.replace(/\/+$/, "").split("/").pop() ?? "";
 	const component = base

@@ -31,7 +31,9 @@ export async function openSource(text: string, options: SourceOptions): Promise<
 		case "aci":
 			return await (await import("./aci.ts")).aciSource(source.path, { temporaryFolder: temporaryFolder(options.root) });
 		case "oci-archive":
+			return await (await import("./oci-archive.ts")).ociArchiveSource(source.path, source.name, temporaryFolder(options.root));
 		case "dir":
+			return (await import("./dir.ts")).dirSource(source.path);
 		case "appc":
 			throw new CortenError("unsupported", `cannot use transport "${source.transport}"`);
 	}

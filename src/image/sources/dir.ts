@@ -1,0 +1,32 @@
+// The `dir:` form of containers-image as a source. Paths are resolved as if the folder were /.
+// @see containers-transports(5) dir
+
+import { O_DIRECTORY, O_RDONLY, openFd, readFd } from "../../linux/file.ts";
+import type { Descriptor } from "../../spec/image.ts";
+import { digestHex, digestOf } from "../digest.ts";
+import { maxManifestBytes } from "../manifest.ts";
+import { openRegular, storeName, streamFd } from "./oci-layout.ts";
+import type { ImageSource } from "./source.ts";
+
+/** Opens the image of a folder. @throws `not-found` when there is no such folder */
+export function dirSource(path: string): ImageSource {
+	const folder = openFd(path, O_RDONLY | O_DIRECTORY);
+	const read = (name: string) => {
+		using file = openRegular(folder, name);
+		return readFd(file, `${name} of "${path}"`, maxManifestBytes);
+	};
+	const name = storeName(path, undefined);
+	return {
+		names: () => (name === undefined ? [] : [name]),
+		root: async () => {
+			const bytes = read("manifest.json");
+			return { bytes, digest: digestOf(bytes), mediaType: undefined };
+		},
+		manifest: async ({ digest }: Descriptor) => read(`${digestHex(digest)}.manifest.json`),
+		blob: async function* ({ digest }) {
+			using file = openRegular(folder, digestHex(digest));
+			yield* streamFd(file, digestHex(digest));
+		},
+		[Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
+	};
+}
