@@ -69,6 +69,18 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
 }
 
 /**
+ * Brings an image of an open source into the store, which must be there ({@link createStore}). The source is not disposed, and nothing is
+ * collected: who brings several collects at the end.
+ * @param text the source as typed, for messages
+ * @throws as pullImage
+ */
+export async function storeImage(source: ImageSource, text: string, options: PullOptions): Promise<PullResult> {
+	useJit();
+	using _hold = holdBlobs(options.root);
+	return await pullFrom(source, text, options);
+}
+
+/**
  * The manifest that a pull would bring now, without bringing it.
  * @throws as pullImage
  */
@@ -79,10 +91,14 @@ export async function peekImage(text: string, options: Omit<PullOptions, "policy
 }
 
 async function pullHeld(text: string, options: PullOptions): Promise<PullResult> {
-	const { root } = options;
 	useJit();
-	using _hold = holdBlobs(root);
+	using _hold = holdBlobs(options.root);
 	await using source = await openSource(text, options);
+	return await pullFrom(source, text, options);
+}
+
+async function pullFrom(source: ImageSource, text: string, options: PullOptions): Promise<PullResult> {
+	const { root } = options;
 	const resolved = await resolveManifest(source, text, options.platform ?? hostPlatform());
 	const { descriptor, manifest } = resolved;
 	const names = source.names();

@@ -37,7 +37,7 @@ export function createArchive(kind: ArchiveKind, temporary: string): Archive {
 			const inner = ociLayoutSink(folder);
 			return {
 				...inner,
-				takes: { formats: ["oci", "docker"], index: kind === "oci-archive", foreign: true },
+				takes: { ...inner.takes, formats: kind === "oci-archive" ? ["oci"] : ["oci", "docker"], index: kind === "oci-archive" },
 				commit: async (root) => {
 					saved.push({ names: kind === "docker-archive" ? names.map(checkedName) : names, root });
 				},

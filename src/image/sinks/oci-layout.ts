@@ -49,7 +49,8 @@ export function ociLayoutSink(path: string, name?: string, annotations: Readonly
 		await writeBlobFile(place(descriptor), content);
 	};
 	return {
-		takes: { formats: ["oci", "docker"], index: true, foreign: true },
+		// docker's manifests would be legal here, but skopeo and umoci pass over them.
+		takes: { formats: ["oci"], index: true, foreign: true },
 		has: async (descriptor) => await hasBlobFile(place(descriptor), descriptor),
 		blob: write,
 		manifest: async (descriptor, bytes) => await write(descriptor, once(bytes)),

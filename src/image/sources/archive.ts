@@ -1,0 +1,32 @@
+// An archive of unknown kind, with all its images: what `load` reads.
+
+import { CortenError } from "../../base/errors.ts";
+import type { ImageSource } from "./source.ts";
+import { spoolArchive } from "./spool.ts";
+
+/** An open archive. Disposing it ends its sources too. */
+export type OpenArchive = Disposable & { readonly images: readonly ImageSource[] };
+
+/**
+ * Reads an archive, docker's or OCI's, compressed or not.
+ * @param path `-` for standard input
+ * @param temporaryFolder where to put a folder for its files
+ * @throws `not-found`; `invalid-spec` when it is no archive of images; `integrity`; `system`
+ */
+export async function openArchive(path: string, temporaryFolder: string): Promise<OpenArchive> {
+	const spool = await spoolArchive(path, temporaryFolder);
+	try {
+		const dispose = () => spool[Symbol.dispose]();
+		// Archives of docker 25 and later are both; manifest.json has the names people gave.
+		if (spool.files.has("/manifest.json"))
+			return { images: await (await import("./docker-archive.ts")).dockerArchiveImages(spool, path), [Symbol.dispose]: dispose };
+		if (spool.files.has("/oci-layout"))
+			return { images: await (await import("./oci-archive.ts")).ociArchiveImages(spool, path), [Symbol.dispose]: dispose };
+		throw new CortenError("invalid-spec", `cannot read archive "${path}": it has neither manifest.json nor oci-layout`, {
+			hint: "a tar of a root filesystem is brought in by corten import",
+		});
+	} catch (error) {
+		spool[Symbol.dispose]();
+		throw error;
+	}
+}
