@@ -10,6 +10,7 @@ parts=(
 	xz:xz-utils bzip2:bzip2 skopeo:skopeo docker-registry:docker-registry mmdebstrap:mmdebstrap mkfs.erofs:erofs-utils umoci:umoci crun:crun runc:runc
 	podman:podman conmon:conmon buildah:buildah dockerd:docker.io /usr/bin/docker:docker-cli containerd:containerd
 	systemd-nspawn:systemd-container depmod:kmod qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs criu:criu
+	gpg:gpg gpg-agent:gpg-agent openssl:openssl
 )
 [ "${1:-}" = build ] && parts=(gcc:gcc /usr/include/stdio.h:libc6-dev)
 
