@@ -13,7 +13,7 @@ import type { ImageSource } from "../image/sources/source.ts";
 import { storeSource } from "../image/sources/store.ts";
 import { defineCommand } from "./command.ts";
 import { createProgressDisplay } from "./pull-progress.ts";
-import { parseTlsVerify } from "./tls-verify.ts";
+import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
 
 /** `corten convert` */
 export const command = defineCommand({
@@ -29,7 +29,7 @@ export const command = defineCommand({
 		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "of an index take this platform (default: this machine's)" },
 		"all-platforms": { kind: "flag", help: "the index with all it leads to" },
 		quiet: { kind: "flag", short: "q", help: "no progress, and not the digest" },
-		"tls-verify": { kind: "value", metavar: "BOOL", help: "false: accept any certificate, and plain http (default true)" },
+		...registryOptions,
 	},
 	operands: { min: 2, max: 2 },
 	description: [
@@ -46,7 +46,7 @@ export const command = defineCommand({
 	run: async (context, options, [from = "", to = ""]) => {
 		const { root } = context;
 		createStore(root);
-		const registry = { tlsVerify: parseTlsVerify(options["tls-verify"]) };
+		const registry = parseRegistryOptions(options);
 		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
 		using display = createProgressDisplay(options.quiet);
 		const copying: CopyOptions = {

@@ -4,7 +4,7 @@ import { parsePlatform } from "../image/platform.ts";
 import { formatFamiliar, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
 import { pullShowing } from "./pulling.ts";
-import { parseTlsVerify } from "./tls-verify.ts";
+import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
 
 /** `corten pull` */
 export const command = defineCommand({
@@ -14,7 +14,7 @@ export const command = defineCommand({
 		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "take the image made for this platform (default: this machine's)" },
 		"all-platforms": { kind: "flag", help: "also what the image is for other machines, to push or save it whole" },
 		quiet: { kind: "flag", short: "q", help: "print only the name" },
-		"tls-verify": { kind: "value", metavar: "BOOL", help: "false: accept any certificate, and plain http (default true)" },
+		...registryOptions,
 		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
 		"disable-content-trust": { kind: "flag", help: "accepted for docker's sake: there is nothing to switch off" },
 	},
@@ -33,7 +33,7 @@ export const command = defineCommand({
 	run: async (context, options, operands) => {
 		const text = operands[0] ?? "";
 		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
-		const registry = { tlsVerify: parseTlsVerify(options["tls-verify"]) };
+		const registry = parseRegistryOptions(options);
 		const allPlatforms = options["all-platforms"];
 		const result = await pullShowing(context, text, { ...platform, allPlatforms, registry }, options.quiet);
 		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;

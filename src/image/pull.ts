@@ -16,7 +16,7 @@ import { createRecord } from "./rebuild.ts";
 import { collectGarbage } from "./remove.ts";
 import { checkPlatform, resolveManifest } from "./resolve.ts";
 import { openSource } from "./sources/open.ts";
-import type { RegistryOptions } from "./sources/registry.ts";
+import type { RegistryOptions } from "./sources/registry-session.ts";
 import type { ImageSource } from "./sources/source.ts";
 import { findImage, indexDigestKey, readRecord, type StoreEntry, wholeIndexKey } from "./store.ts";
 

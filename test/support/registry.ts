@@ -13,8 +13,18 @@ function freePort(): number {
 	return port;
 }
 
-/** Serves `storage` (made if missing) and returns when it answers. @param options.writable false: pushes are refused */
-export async function serveStorage(storage: string, options: { readonly writable?: boolean } = {}): Promise<Registry> {
+/** What a registry is beside a folder. */
+export type StorageOptions = {
+	/** false: pushes are refused. */
+	readonly writable?: boolean;
+	/** PEM files; then it speaks https alone. */
+	readonly tls?: { readonly certificate: string; readonly key: string };
+	/** Further lines of the configuration: `auth: {...}`. */
+	readonly lines?: readonly string[];
+};
+
+/** Serves `storage` (made if missing) and returns when it answers. */
+export async function serveStorage(storage: string, options: StorageOptions = {}): Promise<Registry> {
 	mkdirSync(storage, { recursive: true });
 	for (let attempt = 0; ; attempt++) {
 		const port = freePort();
@@ -23,8 +33,9 @@ export async function serveStorage(storage: string, options: { readonly writable
 		const config = [
 			"version: 0.1",
 			"log: {level: error}",
-			`storage: {filesystem: {rootdirectory: "${storage}"}, maintenance: {readonly: {enabled: ${options.writable !== true}}}}`,
-			`http: {addr: "${host}"}`,
+			`storage: {filesystem: {rootdirectory: "${storage}"}, delete: {enabled: true}, maintenance: {readonly: {enabled: ${options.writable !== true}}}}`,
+			`http: {addr: "${host}"${options.tls === undefined ? "" : `, tls: {certificate: "${options.tls.certificate}", key: "${options.tls.key}"}`}}`,
+			...(options.lines ?? []),
 		];
 		writeFileSync(file, `${config.join("\n")}\n`);
 		const server = Bun.spawn(["docker-registry", "serve", file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
@@ -34,8 +45,9 @@ export async function serveStorage(storage: string, options: { readonly writable
 			rmSync(file, { force: true });
 		};
 		for (const until = Date.now() + 10_000; Date.now() < until && server.exitCode === null; await Bun.sleep(20)) {
-			const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
-			if (answer?.ok && server.exitCode === null) return { host, [Symbol.asyncDispose]: stop };
+			const scheme = options.tls === undefined ? "http" : "https";
+			const answer = await fetch(`${scheme}://${host}/v2/`, { tls: { rejectUnauthorized: false } }).catch(() => undefined);
+			if ((answer?.ok || answer?.status === 401) && server.exitCode === null) return { host, [Symbol.asyncDispose]: stop };
 		}
 		await stop();
 		if (attempt === 3) throw new Error("cannot start docker-registry");

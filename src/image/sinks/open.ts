@@ -3,7 +3,7 @@
 import { CortenError } from "../../base/errors.ts";
 import { temporaryFolder } from "../blobs.ts";
 import { parseSource } from "../reference.ts";
-import type { RegistryOptions } from "../sources/registry.ts";
+import type { RegistryOptions } from "../sources/registry-session.ts";
 import type { ImageSink } from "./sink.ts";
 
 /** How a place is opened for writing. */
@@ -11,6 +11,8 @@ export type SinkOptions = {
 	/** Of the store: what is not finished lies in its temporary folder. */
 	readonly root: string;
 	readonly registry?: Partial<RegistryOptions>;
+	/** Repositories of the same registry that may have the blobs. */
+	readonly mountFrom?: readonly string[];
 	/** Names the image gets in an archive that has none by itself: full references. */
 	readonly names?: readonly string[];
 };
@@ -33,6 +35,11 @@ export async function openSink(text: string, options: SinkOptions): Promise<Imag
 		case "dir":
 			return (await import("./dir.ts")).dirSink(place.path);
 		case "docker":
+			return (await import("./registry.ts")).registrySink(place.reference, {
+				tlsVerify: true,
+				...options.registry,
+				mountFrom: options.mountFrom ?? [],
+			});
 		case "aci":
 		case "appc":
 			throw new CortenError("unsupported", `cannot write an image to "${text}": transport "${place.transport}" can only be read`);

@@ -3,6 +3,7 @@
 
 import { CortenError } from "../../base/errors.ts";
 import { decodeJson, object, optional, quote, string } from "../../spec/decode.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Patience, readReply, send } from "./http.ts";
 
@@ -30,9 +31,10 @@ export function parseChallenges(header: string): readonly Challenge[] {
 export type AuthContext = {
 	/** The registry's own address, with the scheme in use. */
 	readonly registry: URL;
-	readonly repository: string;
+	/** What a token must be good for: `repository:NAME:pull,push`. */
+	readonly scopes: readonly string[];
 	readonly tlsVerify: boolean;
-	readonly authorities: readonly string[] | undefined;
+	readonly certificates: Certificates;
 	readonly patience: Patience;
 	/** Looks up the credentials of this registry; called only when they are needed. */
 	readonly credentials: () => Promise<Credentials | undefined>;
@@ -77,11 +79,15 @@ async function fetchToken(challenge: Challenge, context: AuthContext, credential
 	const url = realmOf(challenge, context);
 	const service = challenge.parameters.get("service");
 	// The scope is made here and not taken from the challenge: a registry must not choose what a token is good for.
-	const query = new URLSearchParams({ scope: `repository:${context.repository}:pull`, ...(service === undefined ? {} : { service }) });
-	const common = { tlsVerify: context.tlsVerify, authorities: context.authorities, patience: context.patience };
+	const query = new URLSearchParams();
+	for (const scope of context.scopes) query.append("scope", scope);
+	if (service !== undefined) query.set("service", service);
+	const common = { tlsVerify: context.tlsVerify, certificates: context.certificates, patience: context.patience };
 	const identity = credentials !== undefined && "identityToken" in credentials ? credentials.identityToken : undefined;
-	if (identity === undefined) for (const [name, value] of query) url.searchParams.set(name, value);
+	if (identity === undefined) for (const [name, value] of query) url.searchParams.append(name, value);
 	else {
+		// Here the scopes are one parameter, with blanks between.
+		query.set("scope", context.scopes.join(" "));
 		query.set("grant_type", "refresh_token");
 		query.set("refresh_token", identity);
 		query.set("client_id", "corten");

@@ -88,31 +88,49 @@ function decodeAuth(auth: string, key: string, path: string): Credentials {
 	return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-// A helper is a program the administrator has installed and named in a file of theirs; its name must not become a path.
-async function askHelper(
+/**
+ * Runs a credential helper: a program the administrator has installed and named in a file of theirs; its name must not become a path.
+ * @param input what it reads: a registry, or the credentials to store
+ * @returns what it says; undefined when it ends with a failure, which is how it says that it has nothing
+ * @throws `invalid-spec` for a name with a path; `unavailable` when it cannot be run
+ */
+export async function runHelper(
 	name: string,
-	domain: string,
+	action: "get" | "store" | "erase",
+	input: string,
 	environment: Readonly<Record<string, string | undefined>>,
-): Promise<Credentials | undefined> {
+): Promise<string | undefined> {
 	if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name))
 		throw new CortenError("invalid-spec", `cannot use credential helper ${JSON.stringify(name)}: not a plain name`);
 	const program = `docker-credential-${name}`;
-	const key = domain === "docker.io" ? "https://index.docker.io/v1/" : domain;
-	let output: string;
 	try {
-		const child = Bun.spawn([program, "get"], {
-			stdin: new TextEncoder().encode(key),
+		const child = Bun.spawn([program, action], {
+			stdin: new TextEncoder().encode(input),
 			stdout: "pipe",
 			stderr: "ignore",
 			env: { ...environment },
 			timeout: 30_000,
 		});
-		output = await child.stdout.text();
-		// A helper exits with 1 when it has nothing for this host.
-		if ((await child.exited) !== 0) return undefined;
+		const output = await child.stdout.text();
+		if ((await child.exited) === 0) return output;
+		if (action === "store") throw new Error(`it ended with status ${child.exitCode}`);
+		return undefined;
 	} catch (cause) {
 		throw new CortenError("unavailable", `cannot run credential helper "${program}"`, { cause });
 	}
-	const answer = decodeJson(object({ Username: string, Secret: string }), output, `answer of credential helper "${program}"`);
+}
+
+async function askHelper(
+	name: string,
+	domain: string,
+	environment: Readonly<Record<string, string | undefined>>,
+): Promise<Credentials | undefined> {
+	const output = await runHelper(name, "get", domain === "docker.io" ? "https://index.docker.io/v1/" : domain, environment);
+	if (output === undefined) return undefined;
+	const answer = decodeJson(
+		object({ Username: string, Secret: string }),
+		output,
+		`answer of credential helper "docker-credential-${name}"`,
+	);
 	return answer.Username === "<token>" ? { identityToken: answer.Secret } : { username: answer.Username, password: answer.Secret };
 }

@@ -2,6 +2,7 @@
 // hand, because what may be sent along depends on where they lead.
 
 import { CortenError, isError } from "../../base/errors.ts";
+import type { Certificates } from "./certificates.ts";
 
 /** How patient to be. */
 export type Patience = {
@@ -19,15 +20,14 @@ export const defaultPatience: Patience = { stallMs: 30_000, attempts: 4, backoff
 /** A request. */
 export type Request = {
 	readonly url: URL;
-	readonly method?: "GET" | "POST";
+	readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 	readonly headers?: Readonly<Record<string, string>>;
 	/** Sent to the host of `url` only, never to where a redirect leads elsewhere (CVE-2020-15157 is of this family). */
 	readonly authorization?: string | undefined;
-	readonly body?: string;
+	readonly body?: string | Uint8Array;
 	/** false: certificates are not checked, and https may redirect to http. */
 	readonly tlsVerify: boolean;
-	/** Certificate authorities in PEM; the world's if not given. */
-	readonly authorities?: readonly string[] | undefined;
+	readonly certificates: Certificates;
 	readonly patience: Patience;
 };
 
@@ -93,13 +93,22 @@ function redirectTarget(location: string, from: URL, request: Request): URL {
 	const target = URL.parse(location, from.href);
 	const refused = (why: string) =>
 		new CortenError("invalid-spec", `cannot follow the redirect of "${from.origin}" to ${JSON.stringify(location.slice(0, 200))}: ${why}`);
-	if (request.method === "POST") throw refused("credentials are not sent twice");
+	if (![undefined, "GET", "HEAD"].includes(request.method)) throw refused("what is sent is not sent twice");
 	if (target === null) throw refused("not a URL");
 	if (target.protocol !== "https:" && target.protocol !== "http:") throw refused("neither https nor http");
 	if (target.protocol === "http:" && from.protocol === "https:" && request.tlsVerify) throw refused("from https to http");
 	target.username = "";
 	target.password = "";
 	return target;
+}
+
+// A client certificate is shown to the host that was asked for alone: a redirect elsewhere would tell a stranger who we are.
+function tlsOptions(url: URL, { url: asked, tlsVerify, certificates: { authorities, client } }: Request) {
+	return {
+		...(tlsVerify ? {} : { rejectUnauthorized: false }),
+		...(tlsVerify && authorities !== undefined ? { ca: [...authorities] } : {}),
+		...(client !== undefined && url.origin === asked.origin ? { cert: client.certificate, key: client.key } : {}),
+	};
 }
 
 async function exchange(url: URL, request: Request, authorization: string | undefined): Promise<Reply> {
@@ -118,12 +127,11 @@ async function exchange(url: URL, request: Request, authorization: string | unde
 				...request.headers,
 				...(authorization === undefined ? {} : { authorization }),
 			},
-			...(request.body === undefined ? {} : { body: request.body }),
+			...(request.body === undefined ? {} : { body: typeof request.body === "string" ? request.body : new Uint8Array(request.body) }),
 			redirect: "manual",
 			decompress: false,
 			signal: controller.signal,
-			...(request.tlsVerify ? {} : { tls: { rejectUnauthorized: false } }),
-			...(request.tlsVerify && request.authorities !== undefined ? { tls: { ca: [...request.authorities] } } : {}),
+			tls: tlsOptions(url, request),
 		});
 	} finally {
 		clearTimeout(timer);

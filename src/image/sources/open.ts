@@ -4,7 +4,7 @@ import { CortenError } from "../../base/errors.ts";
 import { temporaryFolder } from "../blobs.ts";
 import { formatReference, parseSource, type Reference } from "../reference.ts";
 import { builtinLayout } from "./builtin.ts";
-import type { RegistryOptions } from "./registry.ts";
+import type { RegistryOptions } from "./registry-session.ts";
 import type { ImageSource } from "./source.ts";
 
 /** How a source is opened. */

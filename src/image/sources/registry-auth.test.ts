@@ -178,7 +178,7 @@ describe("TLS", () => {
 		using plain = serveFake();
 		const server = serveSecretly(folder.path, () => Response.redirect(`http://${plain.host}/`, 302));
 		const program = `import { send } from ${JSON.stringify(`${import.meta.dir}/http.ts`)};
-			await send({ url: new URL("https://localhost:${server.port}/"), tlsVerify: true, patience: ${JSON.stringify(patience)} }).catch((error) => console.log(error.code, error.message));`;
+			await send({ url: new URL("https://localhost:${server.port}/"), tlsVerify: true, certificates: {}, patience: ${JSON.stringify(patience)} }).catch((error) => console.log(error.code, error.message));`;
 		const child = Bun.spawn([process.execPath, "-e", program], {
 			env: { ...process.env, NODE_EXTRA_CA_CERTS: `${folder.path}/cert.pem` },
 			stdout: "pipe",

@@ -14,7 +14,7 @@ import {
 import { CortenError, type ErrorCode } from "../../base/errors.ts";
 import { pullImage } from "../pull.ts";
 import { readEntries } from "../store.ts";
-import { isLoopback } from "./registry.ts";
+import { isLoopback } from "./registry-session.ts";
 
 const patience = { stallMs: 5000, attempts: 3, backoffMs: 1 };
 /** For those who stall: the shorter, the sooner the test is over. */

@@ -1,42 +1,20 @@
 // The registry as a source of documents and blobs: the pull half of the distribution specification.
 // @see distribution-spec spec.md#pull
 
-import { CortenError, isError } from "../../base/errors.ts";
-import { decodeJson, fallback, list, object, quote, string } from "../../spec/decode.ts";
+import { CortenError } from "../../base/errors.ts";
+import { quote } from "../../spec/decode.ts";
 import type { Descriptor, Digest } from "../../spec/image.ts";
 import { digestOf, verifyBytes } from "../digest.ts";
 import { maxManifestBytes } from "../manifest.ts";
 import { manifestAccept } from "../media-types.ts";
 import { formatReference, type Reference } from "../reference.ts";
-import { type AuthContext, answerChallenge } from "./auth.ts";
-import { trustedAuthorities } from "./certificates.ts";
-import { type Credentials, findCredentials } from "./credentials.ts";
-import { defaultPatience, isCertificateError, type Patience, type Reply, readReply, send } from "./http.ts";
+import { readReply } from "./http.ts";
+import { createSession, type RegistryOptions, refusal, request, type Session } from "./registry-session.ts";
 import type { ImageSource } from "./source.ts";
-
-/** How to reach a registry. */
-export type RegistryOptions = {
-	/** false accepts any certificate, and plain http. */
-	readonly tlsVerify: boolean;
-	readonly patience?: Patience;
-	/** Where to look for credentials files; the program's environment if not given. */
-	readonly environment?: Readonly<Record<string, string | undefined>>;
-	/** Where to look for certificate authorities; the system's folders if not given. */
-	readonly certificateFolders?: readonly string[];
-};
-
-type Session = RegistryOptions & {
-	readonly reference: Reference;
-	readonly patience: Patience;
-	readonly authorities: readonly string[] | undefined;
-	base: Promise<URL> | undefined;
-	authorization: string | undefined;
-};
 
 /** Opens the source of one reference. Nothing is sent before the first document is asked for. Credentials belong to this registry alone. */
 export function registrySource(reference: Reference, options: RegistryOptions): ImageSource {
-	const authorities = trustedAuthorities(reference.domain, options.certificateFolders);
-	const session: Session = { patience: defaultPatience, ...options, reference, authorities, base: undefined, authorization: undefined };
+	const session = createSession(reference, options);
 	const wanted = reference.digest ?? reference.tag ?? "latest";
 	return {
 		names: () => [formatReference(reference)],
@@ -47,78 +25,10 @@ export function registrySource(reference: Reference, options: RegistryOptions): 
 	};
 }
 
-/** Whether a registry host is this machine: the only ones spoken to without TLS unasked. */
-export function isLoopback(domain: string): boolean {
-	const host = domain.replace(/:[0-9]+$/, "").toLowerCase();
-	return host === "localhost" || host === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
-}
-
-// Hosts that may speak plain http are asked once which they speak; https wins. All others are https, whatever happens.
-async function findBase(session: Session): Promise<URL> {
-	const { domain } = session.reference;
-	const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
-	const secure = new URL(`https://${host}/v2/`);
-	if (session.tlsVerify && !isLoopback(domain)) return secure;
-	try {
-		const { tlsVerify, authorities, patience } = session;
-		const reply = await send({ url: secure, tlsVerify, authorities, patience: { ...patience, attempts: 1 } });
-		await reply.discard();
-		return secure;
-	} catch (error) {
-		if (isError(error) && isCertificateError(error.cause)) throw error;
-		return new URL(`http://${host}/v2/`);
-	}
-}
-
-async function request(session: Session, path: string, headers: Readonly<Record<string, string>>, what: string): Promise<Reply> {
-	session.base ??= findBase(session);
-	const base = await session.base;
-	const url = new URL(`${session.reference.repository}/${path}`, base);
-	const common = { url, headers, tlsVerify: session.tlsVerify, authorities: session.authorities, patience: session.patience };
-	const reply = await send({ ...common, authorization: session.authorization });
-	// Only the registry itself may ask for credentials, not a host it redirected to.
-	if (reply.status !== 401 || reply.url.origin !== base.origin) return reply;
-	await reply.discard();
-	const context: AuthContext = {
-		registry: base,
-		repository: session.reference.repository,
-		tlsVerify: session.tlsVerify,
-		authorities: session.authorities,
-		patience: session.patience,
-		credentials: () => credentialsOf(session),
-	};
-	const challenge = reply.headers.get("www-authenticate");
-	if (challenge === null)
-		throw new CortenError("permission-denied", `cannot read ${what}: "${base.host}" refuses, and names no way to authenticate`);
-	session.authorization = await answerChallenge(challenge, context);
-	return await send({ ...common, authorization: session.authorization });
-}
-
-function credentialsOf(session: Session): Promise<Credentials | undefined> {
-	return findCredentials(session.reference.domain, session.reference.repository, session.environment ?? process.env);
-}
-
-async function refusal(reply: Reply, what: string): Promise<CortenError> {
-	let why = "";
-	try {
-		const answer = decodeJson(errorDocument, await readReply(reply, 64 << 10, what), what);
-		why = `: ${answer.errors
-			.map((error) => quote(error.message || error.code))
-			.slice(0, 3)
-			.join(", ")}`;
-	} catch {
-		await reply.discard();
-	}
-	const code = reply.status === 401 || reply.status === 403 ? "permission-denied" : reply.status === 404 ? "not-found" : "unavailable";
-	return new CortenError(code, `cannot read ${what}: "${reply.url.host}" answered with status ${reply.status}${why}`);
-}
-
-const errorDocument = object({ errors: list(object({ code: fallback(string, ""), message: fallback(string, "") })) });
-
 async function fetchManifest(session: Session, wanted: string, digest: Digest | undefined) {
 	const what = `manifest "${session.reference.domain}/${session.reference.repository}${digest === undefined ? ":" : "@"}${wanted}"`;
-	const reply = await request(session, `manifests/${wanted}`, { accept: manifestAccept }, what);
-	if (reply.status !== 200) throw await refusal(reply, what);
+	const reply = await request(session, `manifests/${wanted}`, { headers: { accept: manifestAccept } }, `read ${what}`);
+	if (reply.status !== 200) throw await refusal(reply, `read ${what}`);
 	const bytes = await readReply(reply, maxManifestBytes, what);
 	const announced = reply.headers.get("docker-content-digest");
 	const found = digestOf(bytes);
@@ -142,9 +52,14 @@ async function* blob(session: Session, descriptor: Descriptor): AsyncGenerator<U
 	let failures = 0;
 	for (let round = 0; round < 100; round++) {
 		const before = received;
-		const reply = await request(session, `blobs/${descriptor.digest}`, received === 0 ? {} : { range: `bytes=${received}-` }, what);
+		const reply = await request(
+			session,
+			`blobs/${descriptor.digest}`,
+			received === 0 ? {} : { headers: { range: `bytes=${received}-` } },
+			`read ${what}`,
+		);
 		const resumed = reply.status === 206 && reply.headers.get("content-range")?.startsWith(`bytes ${received}-`) === true;
-		if (!resumed && reply.status !== 200) throw await refusal(reply, what);
+		if (!resumed && reply.status !== 200) throw await refusal(reply, `read ${what}`);
 		let skip = resumed ? 0 : received;
 		let cause: unknown;
 		try {

@@ -1,0 +1,77 @@
+// corten push: an image of the store to a registry, or to any other place.
+
+import { createStore, holdBlobs, temporaryFolder } from "../image/blobs.ts";
+import { copyImage } from "../image/copy.ts";
+import { hasTransport, parseReference } from "../image/reference.ts";
+import { openSink } from "../image/sinks/open.ts";
+import { findStored, storeSource } from "../image/sources/store.ts";
+import { entryName, readEntries } from "../image/store.ts";
+import { writeFile } from "../linux/file.ts";
+import { defineCommand } from "./command.ts";
+import { createProgressDisplay } from "./pull-progress.ts";
+import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
+
+/** `corten push` */
+export const command = defineCommand({
+	summary: "send an image to a registry",
+	usage: "[OPTIONS] IMAGE [DESTINATION]",
+	options: {
+		"all-platforms": { kind: "flag", help: "the index with all that pull --all-platforms brought" },
+		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
+		digestfile: { kind: "value", metavar: "FILE", help: "write the digest there" },
+		format: { kind: "value", choices: ["oci", "v2s2"], help: "media types to send (default: as they are)" },
+		quiet: { kind: "flag", short: "q", help: "no progress" },
+		"remove-signatures": { kind: "flag", help: "accepted for podman's sake: none are sent" },
+		"sign-by": { kind: "value", metavar: "KEY", help: "sign with this key", unsupported: true },
+		...registryOptions,
+	},
+	operands: { min: 1, max: 2 },
+	description: [
+		"DESTINATION is a reference, docker://REFERENCE, or another place as corten convert takes it; the image's own name if not given.",
+		"What the registry has already is not sent; blobs of another repository of the same registry are mounted from there. What is sent has the digests it has here. " +
+			"Credentials are those of corten login, podman login and docker login.",
+	],
+	examples: [
+		["corten push registry.example.com/app:1.4", "under its own name"],
+		["corten push app registry.example.com/app:1.4", "under another"],
+	],
+	seeAlso: ["corten-login(1)", "corten-tag(1)", "corten-convert(1)"],
+	run: async (context, options, [image = "", destination = image]) => {
+		const { root } = context;
+		createStore(root);
+		using display = createProgressDisplay(options.quiet);
+		using _hold = holdBlobs(root);
+		await using source = storeSource(root, image, { index: options["all-platforms"] });
+		const [own = destination] = source.names();
+		const to = hasTransport(destination) ? destination : `docker://${destination === image ? own : destination}`;
+		const mountFrom = to.startsWith("docker://") ? sameImage(root, image, parseReference(to.slice(9)).domain) : [];
+		await using sink = await openSink(to, { root, registry: parseRegistryOptions(options), mountFrom, names: source.names() });
+		const { digest } = await copyImage(source, image, sink, {
+			temporary: temporaryFolder(root),
+			all: options["all-platforms"],
+			...(options.format === undefined ? {} : { format: options.format === "oci" ? "oci" : "docker" }),
+			onProgress: ({ state, ...progress }) => display.show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
+		});
+		display[Symbol.dispose]();
+		if (options.digestfile !== undefined) writeFile(options.digestfile, digest, 0o644);
+		if (!options.quiet) context.print(`${to.replace(/^docker:\/\//, "")}: digest: ${digest}\n`);
+		return 0;
+	},
+});
+
+/** Repositories of a registry that images of the store came from: they have what they have. */
+function sameImage(root: string, image: string, domain: string): readonly string[] {
+	const entries = readEntries(root);
+	const digest = findStored(root, entries, image)?.digest;
+	const names = entries.filter((entry) => entry.digest === digest).map(entryName);
+	const others = entries.map(entryName).filter((name) => !names.includes(name));
+	const repositories = [...names, ...others].flatMap((name) => {
+		try {
+			const reference = parseReference(name);
+			return reference.domain === domain ? [reference.repository] : [];
+		} catch {
+			return [];
+		}
+	});
+	return [...new Set(repositories)];
+}
