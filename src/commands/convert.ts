@@ -28,6 +28,7 @@ export const command = defineCommand({
 		compression: { kind: "value", choices: ["gzip", "zstd", "none"], help: "compress layers anew" },
 		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "of an index take this platform (default: this machine's)" },
 		"all-platforms": { kind: "flag", help: "the index with all it leads to" },
+		"no-squash": { kind: "flag", help: "to an ACI: layers stay apart, as archives beside it that it depends on" },
 		quiet: { kind: "flag", short: "q", help: "no progress, and not the digest" },
 		...registryOptions,
 	},
@@ -37,6 +38,8 @@ export const command = defineCommand({
 			"name of an image in the store. appc:NAME can be a source.",
 		"What the destination can keep goes over byte for byte, and so does the digest. Layers that are compressed anew, and media types of another format, make " +
 			"another digest; the image ID stays.",
+		"An image of one layer becomes an ACI that gives the same image back, and an ACI an image that gives the same ACI back. Several layers become one tree, " +
+			"which does not come back as layers, unless --no-squash keeps them apart. Dependencies of an ACI are looked for beside it.",
 	],
 	examples: [
 		["corten convert docker-archive:app.tar oci:images:app", "into a layout that other tools read"],
@@ -64,7 +67,7 @@ export const command = defineCommand({
 				? await openSource(from, { root, registry })
 				: storeSource(root, from, { index: copying.all === true });
 			digest = hasTransport(to)
-				? await copyOut(source, from, to, { root, registry }, copying)
+				? await copyOut(source, from, to, { root, registry, keepLayers: options["no-squash"] }, copying)
 				: await copyIn(source, from, to, { root, allPlatforms: copying.all === true, ...platform, onProgress: display.show });
 		}
 		if (!hasTransport(to)) collectGarbage(root);

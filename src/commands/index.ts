@@ -57,6 +57,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	login: entry("images", () => import("./login.ts")),
 	logout: entry("images", () => import("./logout.ts")),
 	convert: entry("images", () => import("./convert.ts")),
+	aci: entry("images", () => import("./aci.ts")),
 	info: entry("engine", () => import("./info.ts")),
 	version: entry("engine", () => import("./version.ts")),
 	unit: entry("engine", () => import("./unit.ts")),

@@ -5,7 +5,9 @@ import { CortenError, isError } from "../base/errors.ts";
 import { createStore, holdBlobs, temporaryFolder } from "../image/blobs.ts";
 import { type PullResult, storeImage } from "../image/pull.ts";
 import { collectGarbage } from "../image/remove.ts";
+import { aciSource } from "../image/sources/aci.ts";
 import { openArchive } from "../image/sources/archive.ts";
+import type { ImageSource } from "../image/sources/source.ts";
 import { defineCommand } from "./command.ts";
 import { createProgressDisplay } from "./pull-progress.ts";
 
@@ -20,7 +22,7 @@ export const command = defineCommand({
 	operands: { min: 0, max: 0 },
 	description: [
 		"Reads what docker save, podman save, skopeo or corten save wrote: a docker archive or an archive of an OCI layout, compressed or not, with all its " +
-			"images. Every byte is verified. A tar of a root filesystem is no image: corten import makes one of it.",
+			"images. A file whose name ends in .aci is an image archive of appc's. Every byte is verified. A tar of a root filesystem is no image: corten import makes one of it.",
 	],
 	examples: [
 		["corten load -i app.tar", "from a file"],
@@ -37,14 +39,21 @@ export const command = defineCommand({
 		{
 			// What is spooled lies where garbage collection sweeps.
 			using _hold = holdBlobs(root);
-			using archive = await openArchive(path, temporaryFolder(root));
-			for (const source of archive.images) {
+			const keep = async (source: ImageSource) => {
 				using display = createProgressDisplay(options.quiet);
 				try {
 					results.push(await storeImage(source, path, { root, onProgress: display.show }));
 				} catch (cause) {
 					throw isError(cause) && !cause.message.includes(path) ? new CortenError(cause.code, `cannot load "${path}"`, { cause }) : cause;
 				}
+			};
+			// appc has the ending decide, whatever the compression.
+			if (path.endsWith(".aci")) {
+				await using source = await aciSource(path, { temporaryFolder: temporaryFolder(root) });
+				await keep(source);
+			} else {
+				using archive = await openArchive(path, temporaryFolder(root));
+				for (const source of archive.images) await keep(source);
 			}
 		}
 		collectGarbage(root);

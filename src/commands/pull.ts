@@ -21,7 +21,7 @@ export const command = defineCommand({
 	operands: { min: 1, max: 1 },
 	description: [
 		"IMAGE is a reference as docker takes it (NAME[:TAG][@DIGEST], docker.io and latest if not said), docker://REFERENCE, oci:PATH[:NAME] for " +
-			"an OCI image layout, or docker-archive:PATH[:NAME] for what docker save writes. corten/hello comes with corten.",
+			"an OCI image layout, docker-archive:PATH[:NAME] for what docker save writes, or aci:PATH for an image archive of appc's, whose dependencies lie beside it. corten/hello comes with corten.",
 		"Every byte is verified against its digest. Credentials are those of podman login and docker login: $REGISTRY_AUTH_FILE, " +
 			"$XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json. Registries are spoken to over TLS, but for those on this machine.",
 	],

@@ -1,9 +1,12 @@
 // App Container Images as people have them: files made by GNU tar and others, run with a dependency, without any step before.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Home } from "../support/corten.ts";
+import { fixture } from "../support/fixture.ts";
+import { busyboxName } from "../support/fixtures/busybox.ts";
+import { makeImage, passwdLayer } from "../support/images.ts";
 import { must } from "../support/must.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/aci-e2e-`);
@@ -107,5 +110,73 @@ describe("an ACI with a dependency beside it", () => {
 		const { status, stderr } = await other.run([], `aci:${folder}/alone/app.aci`, []);
 		expect(status).toBe(125);
 		expect(stderr).toContain('cannot find dependency "example.com/busybox,version=1.0.0"');
+	});
+});
+
+describe("forms are changed both ways", () => {
+	test("an image of the store to an ACI, and the same image again", async () => {
+		await home.must("pull", "--quiet", `oci:${fixture("busybox")}/oci:${busyboxName}`);
+		const id = async (name: string) => JSON.parse(await home.must("inspect", "--type=image", name))[0].Id;
+		await home.must("convert", "--quiet", busyboxName, `aci:${folder}/converted.aci`);
+		expect(await home.must("aci", "validate", "--strict", `${folder}/converted.aci`)).toContain(
+			"valid app container image docker.io/library/busybox:",
+		);
+		await home.must("convert", "--quiet", `aci:${folder}/converted.aci`, "localhost/back:1");
+		expect(await id("localhost/back:1")).toBe(await id(busyboxName));
+		const { stdout } = await home.run(["--quiet"], `aci:${folder}/converted.aci`, ["echo", "runs"]);
+		expect(stdout).toBe("runs\n");
+	});
+
+	test("several layers, kept apart: with their digests; as one tree: the same files", async () => {
+		const image = makeImage({
+			layers: [
+				[
+					...passwdLayer,
+					{ path: "bin/", kind: "folder" },
+					{ path: "bin/busybox", kind: "file", data: readFileSync("/usr/bin/busybox"), mode: 0o755 },
+					{ path: "bin/sh", kind: "symlink", target: "busybox" },
+					{ path: "bin/ls", kind: "symlink", target: "busybox" },
+					{ path: "opt/", kind: "folder" },
+					{ path: "opt/old", kind: "file" },
+				],
+				[
+					{ path: "opt/", kind: "folder" },
+					{ path: "opt/.wh.old", kind: "file" },
+					{ path: "opt/new", kind: "file" },
+				],
+			],
+			compression: "none",
+		});
+		mkdirSync(`${folder}/two/blobs/sha256`, { recursive: true });
+		for (const [digest, bytes] of image.blobs) writeFileSync(`${folder}/two/blobs/sha256/${digest.slice(7)}`, bytes);
+		writeFileSync(`${folder}/two/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
+		writeFileSync(`${folder}/two/index.json`, JSON.stringify({ schemaVersion: 2, manifests: [image.manifest] }));
+		await home.must("convert", "--quiet", "--no-squash", `oci:${folder}/two`, `aci:${folder}/apart.aci`);
+		expect(await home.must("aci", "validate", "--strict", `${folder}/apart.aci`, `${folder}/apart-layer-0.aci`)).not.toContain("not valid");
+		expect(await home.must("convert", `aci:${folder}/apart.aci`, "localhost/two:back")).toBe(image.manifest.digest);
+		await home.must("convert", "--quiet", "localhost/two:back", `aci:${folder}/squashed.aci`);
+		for (const source of [`aci:${folder}/squashed.aci`, "localhost/two:back"]) {
+			const { stdout } = await home.run(["--quiet"], source, ["/bin/sh", "-c", "ls /opt"]);
+			expect(stdout).toBe("new\n");
+		}
+	});
+
+	test("an ACI to a layout that skopeo reads, and the same ACI again", async () => {
+		await home.must("convert", "--quiet", `aci:${app}`, `oci:${folder}/layout:app`);
+		const config = JSON.parse(must(["skopeo", "inspect", "--config", `oci:${folder}/layout:app`]).toString());
+		expect(config.config.Entrypoint[0]).toBe("/bin/sh");
+		await home.must("convert", "--quiet", `oci:${folder}/layout:app`, `aci:${folder}/again.aci`);
+		const id = async (path: string) => /sha512-[0-9a-f]{128}/.exec(await home.must("aci", "validate", path))?.[0];
+		expect(await id(`${folder}/again.aci`)).toBe(await id(app));
+		expect(await home.must("aci", "cat-manifest", `${folder}/again.aci`)).toBe(await home.must("aci", "cat-manifest", app));
+	});
+
+	test("load takes an ACI; validate says what is wrong with one", async () => {
+		await using other = new Home();
+		expect(await other.must("load", "-q", "-i", `${folder}/busybox.aci`)).toBe("Loaded image: example.com/busybox:1.0.0");
+		writeFileSync(`${folder}/broken`, '{"acKind":"ImageManifest","acVersion":"1","name":"A"}');
+		const { status, stdout } = await other.corten(["aci", "validate", `${folder}/broken`]);
+		expect(status).toBe(1);
+		for (const word of ["not valid", "/acVersion", "/name"]) expect(stdout).toContain(word);
 	});
 });

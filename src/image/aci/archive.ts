@@ -6,6 +6,9 @@ import { CortenError } from "../../base/errors.ts";
 import { O_NONBLOCK, O_RDONLY, openFd } from "../../linux/file.ts";
 import { type AppcManifest, decodeAppcManifest, isAppcImageID, maxAppcManifestBytes } from "../../spec/appc.ts";
 import { brokenEntry, formatBytes } from "../layer/bytes.ts";
+import { inflate } from "../layer/inflate.ts";
+import { defaultLimits } from "../layer/layer.ts";
+import { readTar, TarInput } from "../layer/tar.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { streamFd } from "../sources/oci-layout.ts";
 import { type Member, type Members, named, spoolMembers } from "./members.ts";
@@ -151,6 +154,39 @@ export async function readAci(path: string, file: string): Promise<Aci> {
 	} catch (error) {
 		throw named(error, what);
 	}
+}
+
+/**
+ * The manifest alone, read no further than it. Where it comes last (as actool writes it) all is inflated, but nothing kept.
+ * @throws as readAci, for what comes before the manifest
+ */
+export async function peekManifest(path: string): Promise<AppcManifest> {
+	const chunks: Uint8Array[] = [];
+	let inside = false;
+	let ended = false;
+	const input = new TarInput();
+	const reader = readTar(
+		input,
+		{
+			begin(entry) {
+				inside = placeOf(entry).place === "manifest";
+				if (inside && entry.size > maxAppcManifestBytes) throw brokenEntry(entry.name, `it is larger than ${maxAppcManifestBytes} bytes`);
+			},
+			data: (bytes) => void (inside && chunks.push(bytes.slice())),
+			end: () => {
+				ended ||= inside;
+			},
+		},
+		defaultLimits,
+	);
+	using source = openFd(path, O_RDONLY | O_NONBLOCK);
+	let finished = reader.next().done === true;
+	for await (const chunk of inflate(streamFd(source, path)).chunks) {
+		if (finished || ended) break;
+		input.push(chunk);
+		finished = reader.next().done === true;
+	}
+	return decodeAppcManifest(new Uint8Array(Buffer.concat(chunks)), `manifest of "${path}"`);
 }
 
 /** Whether an image ID is meant by another one, which may be shortened as rkt does it. */

@@ -2,10 +2,11 @@
 // An image that is reached by two ways comes twice, as each way has its own whitelists.
 // @see appc spec aci.md#dependency-matching, ace.md#filesystem-setup
 
+import { rmSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
 import { listFolder } from "../../linux/file.ts";
-import { type AppcDependency, type AppcPair, appcValue } from "../../spec/appc.ts";
-import { type Aci, matchesImageID, readAci } from "./archive.ts";
+import { type AppcDependency, type AppcManifest, type AppcPair, appcValue } from "../../spec/appc.ts";
+import { type Aci, matchesImageID, peekManifest, readAci } from "./archive.ts";
 
 /** Finds the file of a dependency; undefined when there is none. Labels asked for must be there, others may be. */
 export type ResolveDependency = (name: string, labels: readonly AppcPair[], imageID: string | undefined) => Promise<string | undefined>;
@@ -88,39 +89,52 @@ export async function visitAll(top: Aci, resolve: ResolveDependency, folder: str
 	return visits;
 }
 
+/** An ACI of a folder, known by its manifest. */
+type Candidate = { readonly path: string; readonly manifest: AppcManifest };
+
 /**
- * Looks for dependencies among the ACIs of a folder. Every file is read once, when the first dependency is asked for. Of several that suit,
- * the one of the highest version is taken, then the first by its file's name.
- * @param temporary a folder for their tars
+ * Looks for dependencies among the ACIs of a folder. Their manifests are read once, when the first dependency is asked for. Of several that
+ * suit, the one of the highest version is taken, then the first by its file's name.
+ * @param temporary a folder for the tars of those whose image ID must be known
  */
 export function folderResolver(folder: string, temporary: string): ResolveDependency {
-	let found: Promise<readonly Aci[]> | undefined;
+	let found: Promise<readonly Candidate[]> | undefined;
+	let count = 0;
 	const readAll = async () => {
-		const acis: Aci[] = [];
+		const candidates: Candidate[] = [];
 		const names = listFolder(folder)
 			.filter((name) => name.endsWith(".aci"))
 			.sort();
 		if (names.length > 1000)
 			throw new CortenError("invalid-spec", `cannot look for dependencies in "${folder}": it has ${names.length} image archives`);
-		for (const [index, name] of names.entries()) {
+		for (const name of names) {
+			const path = `${folder}/${name}`;
 			try {
-				acis.push(await readAci(`${folder}/${name}`, `${temporary}/candidate-${index}`));
+				candidates.push({ path, manifest: await peekManifest(path) });
 			} catch {
 				// Another file of the folder that is broken is not this image's matter.
 			}
 		}
-		return acis;
+		return candidates;
+	};
+	const isPinned = async ({ path }: Candidate, imageID: string) => {
+		const file = `${temporary}/candidate-${count++}`;
+		try {
+			return matchesImageID((await readAci(path, file)).imageID, imageID);
+		} finally {
+			rmSync(file, { force: true });
+		}
 	};
 	return async (name, labels, imageID) => {
 		found ??= readAll();
-		const suitable = (await found).filter(
-			({ manifest, imageID: own }) =>
-				manifest.name === name &&
-				labels.every((label) => appcValue(manifest.labels, label.name) === label.value) &&
-				(imageID === undefined || matchesImageID(own, imageID)),
-		);
-		const version = ({ manifest }: Aci) => appcValue(manifest.labels, "version") ?? "";
-		return suitable.toSorted((a, b) => orderVersions(version(b), version(a)))[0]?.name;
+		const version = ({ manifest }: Candidate) => appcValue(manifest.labels, "version") ?? "";
+		const suitable = (await found)
+			.filter(({ manifest }) => manifest.name === name && labels.every((label) => appcValue(manifest.labels, label.name) === label.value))
+			.toSorted((a, b) => orderVersions(version(b), version(a)));
+		// Whether the only one is the one that is pinned, whoever reads it finds out.
+		if (imageID === undefined || suitable.length < 2) return suitable[0]?.path;
+		for (const candidate of suitable) if (await isPinned(candidate, imageID)) return candidate.path;
+		return undefined;
 	};
 }
 

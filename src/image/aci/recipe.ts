@@ -8,7 +8,7 @@ import { type Member, type Members, openRead, readAt, tailStart } from "./member
 import { retarHeaders, reversed, type Stem } from "./retar.ts";
 
 const base64 = refine(string, (text) => (/^[A-Za-z0-9+/]*={0,2}$/.test(text) ? undefined : "is no base64"));
-const stemWord = refine(string, (text) => (/^(?:(?:\.\/)?rootfs\/)?$/.test(text) ? undefined : "is no stem"));
+const stemWord = refine(string, (text) => (/^(?:\.\/)?(?:rootfs\/)?$/.test(text) ? undefined : "is no stem"));
 const step = object({ at: integer(0), bytes: base64 });
 const document = object({
 	version: integer(1, 1),
@@ -34,7 +34,7 @@ export type Recipe = Infer<typeof document>;
 
 /** An annotation of a manifest may not be larger: all of them share 4 MiB. */
 const maxRecipeBytes = 2 << 20;
-const maxInsertBytes = 256 << 10;
+const maxInsertBytes = 1 << 20;
 const maxRecipeJson = 32 << 20;
 
 /** The recipe as a string: JSON, and compressed where it is long. Undefined when it is too large to travel. */

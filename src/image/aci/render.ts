@@ -8,11 +8,12 @@ import { CortenError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
 import { formatBytes } from "../layer/bytes.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
+import { encodeTarHeader, tarEnd } from "../layer/tar-write.ts";
 import type { Aci, AciFile } from "./archive.ts";
 import type { Visit } from "./dependencies.ts";
 import { openRead, readAt, writeAll } from "./members.ts";
 import { dataOf, type Made, type Recipe, writeRecipe } from "./recipe.ts";
-import { encodeHeaders, retarHeaders, type Stem } from "./retar.ts";
+import { retarHeaders, type Stem } from "./retar.ts";
 
 /** One layer, uncompressed: its diffID is its digest. */
 export type RenderedLayer = {
@@ -147,7 +148,7 @@ function writeLayer(
 	try {
 		let count = 0;
 		for (const [path, entry] of [...missing].sort(([a], [b]) => (a < b ? -1 : 1))) {
-			write(encodeHeaders(`${path}/`, entry));
+			write(encodeTarHeader({ ...entry, name: `${path}/` }));
 			added.push(count++);
 		}
 		for (const member of aci.files) {
@@ -163,10 +164,10 @@ function writeLayer(
 					const { data, end } = content;
 					if (content.entry.extents !== undefined)
 						throw new CortenError("unsupported", `cannot filter ${formatBytes(member.entry.name)}: it is a link to a sparse file`);
-					write(encodeHeaders(member.path, { ...content.entry, name: member.path }));
+					write(encodeTarHeader({ ...content.entry, name: member.path }));
 					for (const bytes of dataOf(source.number, { data, end })) write(bytes);
 					moved.set(content, member.path);
-				} else write(encodeHeaders(member.path, { ...member.entry, target: first }));
+				} else write(encodeTarHeader({ ...member.entry, name: member.path, target: first }));
 				added.push(count - 1);
 				continue;
 			}
@@ -175,7 +176,7 @@ function writeLayer(
 			for (const bytes of dataOf(source.number, member)) write(bytes);
 			made[member.index] = { kind: "kept", headers };
 		}
-		write(new Uint8Array(1024));
+		write(tarEnd);
 	} finally {
 		closeSync(out);
 	}
@@ -199,5 +200,5 @@ function encodeOwn(member: AciFile): Uint8Array {
 	if (entry.extents !== undefined)
 		throw new CortenError("unsupported", `cannot convert ${formatBytes(entry.name)}: it is sparse, and its name has a form of its own`);
 	const name = path === "" ? "./" : entry.kind === "directory" ? `${path}/` : path;
-	return encodeHeaders(name, { ...entry, target: entry.kind === "link" ? member.target : entry.target });
+	return encodeTarHeader({ ...entry, name, target: entry.kind === "link" ? member.target : entry.target });
 }

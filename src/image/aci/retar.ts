@@ -4,7 +4,6 @@
 
 import { CortenError } from "../../base/errors.ts";
 import { decodeBytes, encodeBytes } from "../layer/bytes.ts";
-import type { TarEntry } from "../layer/tar-entry.ts";
 import { blockBytes, decodeHeader } from "../layer/tar-header.ts";
 
 /** What names begin with before and after: `rootfs/` and nothing, or the other way round. */
@@ -15,13 +14,16 @@ export function reversed({ from, to }: Stem): Stem {
 	return { from: to, to: from };
 }
 
-const rootName = "./";
+/** What the root itself is called: a layer whose names begin with nothing calls it `./`. */
+function rootOf(stem: string): string {
+	return stem === "" ? "./" : stem;
+}
 
-/** A name under the other stem; undefined when it does not begin with the first. The root of a layer is `./`. */
+/** A name under the other stem; undefined when it does not begin with the first. */
 function swap(name: string, { from, to }: Stem): string | undefined {
-	if (from === "") return name === rootName ? to : name.startsWith("/") || name.startsWith("./") ? undefined : to + name;
-	if (!name.startsWith(from)) return undefined;
-	return name === from ? rootName : to + name.slice(from.length);
+	if (name === rootOf(from)) return rootOf(to);
+	if (from === "" ? name.startsWith("/") || name.startsWith("./") : !name.startsWith(from)) return undefined;
+	return to + name.slice(from.length);
 }
 
 function padded(bytes: Uint8Array): Uint8Array {
@@ -105,8 +107,7 @@ function ownHeader(header: Uint8Array, stem: Stem, nameElsewhere: boolean, linkE
 	const fits = swapped !== undefined && swapped.length - (prefix === "" ? 0 : 1) <= length;
 	// What a longer name stands for is a shortened one, and nobody reads it.
 	if (!fits && !nameElsewhere) return undefined;
-	if (fits && swapped !== undefined)
-		putField(block, at, length, prefix === "" ? swapped : swapped === rootName ? "" : swapped.slice(0, -1));
+	if (fits && swapped !== undefined) putField(block, at, length, prefix === "" ? swapped : swapped === "./" ? "" : swapped.slice(0, -1));
 	if (decodeHeader(header).type === "1" && !linkElsewhere) {
 		const link = swap(cut(157, 100), stem);
 		if (link === undefined || link.length > 100) return undefined;
@@ -159,54 +160,4 @@ export function retarHeaders(group: Uint8Array, stem: Stem): Uint8Array | undefi
 	}
 	const header = ownHeader(own.header, stem, nameElsewhere, linkElsewhere);
 	return header === undefined ? undefined : Buffer.concat([...out, header, own.body]);
-}
-
-const types = { file: "0", link: "1", symlink: "2", char: "3", block: "4", directory: "5", fifo: "6" } as const;
-
-function ustarBlock(name: string, type: string, size: number, entry: TarEntry): Uint8Array {
-	const block = new Uint8Array(blockBytes);
-	const number = (at: number, length: number, value: number) =>
-		putField(block, at, length, octal(value >= 0 && value < 8 ** (length - 1) ? value : 0, length - 1));
-	putField(block, 0, 100, name.slice(0, 100));
-	number(100, 8, entry.mode);
-	number(108, 8, entry.uid);
-	number(116, 8, entry.gid);
-	number(124, 12, size);
-	number(136, 12, entry.seconds);
-	putField(block, 156, 1, type);
-	putField(block, 157, 100, entry.target.slice(0, 100));
-	putField(block, 257, 8, "ustar\u000000");
-	if (entry.kind === "char" || entry.kind === "block") {
-		number(329, 8, entry.major);
-		number(337, 8, entry.minor);
-	}
-	sign(block);
-	return block;
-}
-
-/**
- * Headers of corten's own: ustar, and a pax header for what does not fit into it. The same entry gives the same bytes. A sparse file's
- * data must be written whole.
- * @param name and the target, in `entry`, are written as they are
- */
-export function encodeHeaders(name: string, entry: TarEntry): Uint8Array {
-	const records: [string, string][] = [];
-	const plain = (text: string) => text.length <= 100 && !/[^\x20-\x7e]/.test(text);
-	if (!plain(name)) records.push(["path", name]);
-	if (!plain(entry.target)) records.push(["linkpath", entry.target]);
-	for (const key of ["uid", "gid"] as const) if (entry[key] >= 8 ** 7) records.push([key, String(entry[key])]);
-	const size = entry.kind === "file" ? entry.size : 0;
-	if (size >= 8 ** 11) records.push(["size", String(size)]);
-	if (entry.nanoseconds !== 0 || entry.seconds < 0 || entry.seconds >= 8 ** 11) {
-		const whole = entry.seconds < 0 && entry.nanoseconds !== 0 ? entry.seconds + 1 : entry.seconds;
-		const part = entry.seconds < 0 && entry.nanoseconds !== 0 ? 1e9 - entry.nanoseconds : entry.nanoseconds;
-		const sign = entry.seconds < 0 && whole === 0 ? "-" : "";
-		records.push(["mtime", `${sign}${whole}${part === 0 ? "" : `.${String(part).padStart(9, "0").replace(/0+$/, "")}`}`]);
-	}
-	for (const key of [...entry.xattrs.keys()].sort()) records.push([`SCHILY.xattr.${key}`, entry.xattrs.get(key) ?? ""]);
-	const own = ustarBlock(name, types[entry.kind], size, entry);
-	if (records.length === 0) return own;
-	const body = encodeBytes(records.map(([key, value]) => paxRecord(key, value)).join(""));
-	const plainEntry: TarEntry = { ...entry, kind: "file", target: "", mode: 0o644, uid: 0, gid: 0, seconds: 0 };
-	return Buffer.concat([ustarBlock("pax", "x", body.length, plainEntry), padded(body), own]);
 }

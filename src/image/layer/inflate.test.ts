@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { CortenError } from "../../base/errors.ts";
+import { inflate } from "./inflate.ts";
 import { createLayer, type LayerLimits } from "./layer.ts";
 import { archive, digestOf, streamOf } from "./tar.fixture.ts";
 
@@ -140,4 +141,21 @@ describe("a bomb is refused while it inflates", () => {
 		const tail = Buffer.concat([archive({ name: "a" }), new Uint8Array(32 << 20)]);
 		expect(await attempt(gzip(tail), tail, { maxBytes: 10 << 20 })).toStartWith("invalid-spec: ");
 	});
+});
+
+test("a reader that leaves leaves the source alone: its file may be closed by then", async () => {
+	const bytes = gzip(tar);
+	let asked = 0;
+	let left = false;
+	async function* source() {
+		for (let at = 0; at < bytes.length; at += 1000) {
+			if (left) asked++;
+			yield bytes.subarray(at, at + 1000);
+		}
+	}
+	for await (const _ of inflate(source()).chunks) break;
+	left = true;
+	// Whatever was under way has come to its end when as much is inflated once more.
+	for await (const _ of inflate(streamOf(bytes)).chunks);
+	expect(asked).toBe(0);
 });

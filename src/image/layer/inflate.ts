@@ -76,10 +76,12 @@ export function inflate(source: AsyncIterable<Uint8Array>): Inflated {
 					});
 		const feed = async () => {
 			await write(first.value);
+			if (decompressor.destroyed) return;
 			for await (const chunk of input) {
-				if (decompressor.destroyed) return;
 				compressed += chunk.length;
 				await write(chunk);
+				// Before the source is asked again: who has left may have closed its file, and the number may be another's by now.
+				if (decompressor.destroyed) return;
 			}
 			decompressor.end();
 		};

@@ -15,6 +15,8 @@ export type SinkOptions = {
 	readonly mountFrom?: readonly string[];
 	/** Names the image gets in an archive that has none by itself: full references. */
 	readonly names?: readonly string[];
+	/** For an ACI: layers stay apart, one archive each. */
+	readonly keepLayers?: boolean;
 };
 
 /**
@@ -41,6 +43,11 @@ export async function openSink(text: string, options: SinkOptions): Promise<Imag
 				mountFrom: options.mountFrom ?? [],
 			});
 		case "aci":
+			return (await import("./aci.ts")).aciSink(place.path, {
+				temporaryFolder: temporaryFolder(options.root),
+				names,
+				...(options.keepLayers === undefined ? {} : { keepLayers: options.keepLayers }),
+			});
 		case "appc":
 			throw new CortenError("unsupported", `cannot write an image to "${text}": transport "${place.transport}" can only be read`);
 	}

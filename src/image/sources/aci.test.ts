@@ -173,7 +173,7 @@ describe("dependencies are rendered as the specification says", () => {
 		[
 			"that is another image than the one meant",
 			{ a: { needs: [{ imageName: "example.com/b", imageID: `sha512-${"0".repeat(128)}` }], files: [] }, b: { files: [] } },
-			"not-found",
+			"integrity",
 		],
 		["of another size", { a: { needs: [{ imageName: "example.com/b", size: 17 }], files: [] }, b: { files: [] } }, "integrity"],
 		["that is the image itself", { a: { needs: ["a"], files: [] } }, "invalid-spec"],

@@ -11,6 +11,7 @@ import { readAci } from "../aci/archive.ts";
 import { folderResolver, type ResolveDependency, visitAll } from "../aci/dependencies.ts";
 import { encodeRecipe } from "../aci/recipe.ts";
 import { renderLayers } from "../aci/render.ts";
+import { type Restored, restoreImage } from "../aci/restore.ts";
 import { annotationsOf, appcImageIDKey, appcManifestKey, appcRecipeKey, configOf } from "../aci/to-oci.ts";
 import { digestOf } from "../digest.ts";
 import { maxManifestBytes } from "../manifest.ts";
@@ -39,7 +40,10 @@ export async function aciSource(path: string, options: AciOptions): Promise<Imag
 		const aci = await readAci(path, `${folder}/image`);
 		const slash = path.lastIndexOf("/");
 		const resolve = options.resolveDependency ?? folderResolver(slash < 0 ? "." : path.slice(0, slash) || "/", folder);
-		const rendered = renderLayers(await visitAll(aci, resolve, folder), folder);
+		const visits = await visitAll(aci, resolve, folder);
+		const restored = await restoreImage(visits, folder);
+		if (restored !== undefined) return restoredSource(path, aci.manifest, restored, dispose);
+		const rendered = renderLayers(visits, folder);
 		const { config, warnings } = configOf(aci.manifest, rendered.find);
 		const configBytes = encode({
 			...config,
@@ -90,6 +94,30 @@ export async function aciSource(path: string, options: AciOptions): Promise<Imag
 		dispose();
 		throw error;
 	}
+}
+
+/** An image that was an OCI image before. */
+function restoredSource(path: string, manifest: AppcManifest, restored: Restored, dispose: () => void): ImageSource {
+	const { manifestBytes, configBytes, files } = restored;
+	const configDigest = digestOf(configBytes);
+	return {
+		names: () => storeNames(manifest),
+		root: async () => ({ bytes: manifestBytes, digest: restored.manifest.digest, mediaType: restored.manifest.mediaType }),
+		manifest: async () => {
+			throw new CortenError("bug", "an image archive has one manifest");
+		},
+		blob: async function* ({ digest }) {
+			const file = files.get(digest);
+			if (digest === configDigest) yield configBytes;
+			else if (file === undefined) throw new CortenError("not-found", `cannot find blob "${digest}" in "${path}"`);
+			else {
+				using opened = openFd(file, O_RDONLY);
+				yield* streamFd(opened, file);
+			}
+		},
+		spooled: ({ digest }) => files.get(digest),
+		[Symbol.asyncDispose]: async () => dispose(),
+	};
 }
 
 function encode(document: unknown): Uint8Array {
