@@ -13,6 +13,7 @@ export const plainRequest: RunRequest = {
 	init: false,
 	pull: "missing",
 	quiet: false,
+	insecure: new Set(),
 	sdnotify: undefined,
 	systemd: "true",
 	replace: false,

@@ -1,6 +1,7 @@
 // What `corten run` was asked for, after every option word has been parsed: plain data, no text left to interpret. commands/run-request.ts
 // makes it from the command line; createBundle makes config.json from it and the image.
 
+import type { Insecure } from "../base/insecure.ts";
 import type { Platform } from "../spec/image.ts";
 import type { Resources } from "../spec/runtime.ts";
 import type { HealthRequest } from "./health.ts";
@@ -55,6 +56,8 @@ export type RunRequest = {
 	readonly init: boolean;
 	readonly pull: "always" | "missing" | "never";
 	readonly quiet: boolean;
+	/** What is not asked of images of appc's. */
+	readonly insecure: Insecure;
 	/** Who tells the unit's manager that the container is ready; undefined: the usual one, conmon. */
 	readonly sdnotify: SdNotify | undefined;
 	/** Whether the command gets what a systemd expects; true: when it is one. */

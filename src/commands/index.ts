@@ -58,6 +58,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	logout: entry("images", () => import("./logout.ts")),
 	convert: entry("images", () => import("./convert.ts")),
 	aci: entry("images", () => import("./aci.ts")),
+	trust: entry("images", () => import("./trust.ts")),
 	info: entry("engine", () => import("./info.ts")),
 	version: entry("engine", () => import("./version.ts")),
 	unit: entry("engine", () => import("./unit.ts")),

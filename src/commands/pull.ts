@@ -1,5 +1,6 @@
 // corten pull: an image from a registry, a layout or an archive into the store.
 
+import { parseInsecure } from "../base/insecure.ts";
 import { parsePlatform } from "../image/platform.ts";
 import { formatFamiliar, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
@@ -15,17 +16,27 @@ export const command = defineCommand({
 		"all-platforms": { kind: "flag", help: "also what the image is for other machines, to push or save it whole" },
 		quiet: { kind: "flag", short: "q", help: "print only the name" },
 		...registryOptions,
+		"insecure-options": {
+			kind: "value",
+			metavar: "WORDS",
+			help: "of images of appc's: do not ask for signatures (image), certificates (tls), https (http)",
+		},
 		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
 		"disable-content-trust": { kind: "flag", help: "accepted for docker's sake: there is nothing to switch off" },
 	},
 	operands: { min: 1, max: 1 },
 	description: [
 		"IMAGE is a reference as docker takes it (NAME[:TAG][@DIGEST], docker.io and latest if not said), docker://REFERENCE, oci:PATH[:NAME] for " +
-			"an OCI image layout, docker-archive:PATH[:NAME] for what docker save writes, or aci:PATH for an image archive of appc's, whose dependencies lie beside it. corten/hello comes with corten.",
+			"an OCI image layout, or docker-archive:PATH[:NAME] for what docker save writes. corten/hello comes with corten.",
 		"Every byte is verified against its digest. Credentials are those of podman login and docker login: $REGISTRY_AUTH_FILE, " +
 			"$XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json. Registries are spoken to over TLS, but for those on this machine.",
+		"aci:PATH is an image archive of appc's, whose dependencies lie beside it; appc:NAME[:VERSION][,LABEL=VALUE] one that is found by discovery: by ac-discovery tags in the web page at " +
+			"https://NAME, or above it. So is a NAME with a host whose registry does not answer or does not have it; it gets NAME:VERSION as its name in the store. Such " +
+			"images must be signed by a key that corten trust has for NAME, an archive by PATH.asc beside it. --insecure-options=image asks for no signatures, tls " +
+			"for no good certificates, http tries plain http where https fails. Passwords and tokens for their hosts are in /etc/corten/auth.d, in rkt's form.",
 	],
 	examples: [
+		["corten pull example.com/app:1.0", "an image of appc's, where example.com is no registry; see corten-trust(1)"],
 		["corten pull alpine", "docker.io/library/alpine:latest"],
 		["corten pull --platform linux/arm64 quay.io/fedora/fedora:41", "for another machine"],
 		["corten pull docker-archive:app.tar", "what docker save wrote"],
@@ -34,8 +45,9 @@ export const command = defineCommand({
 		const text = operands[0] ?? "";
 		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
 		const registry = parseRegistryOptions(options);
+		const appc = { insecure: parseInsecure(options["insecure-options"]) };
 		const allPlatforms = options["all-platforms"];
-		const result = await pullShowing(context, text, { ...platform, allPlatforms, registry }, options.quiet);
+		const result = await pullShowing(context, text, { ...platform, allPlatforms, registry, appc }, options.quiet);
 		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
 		if (!options.quiet) {
 			context.print(`Digest: ${result.digest}\n`);

@@ -50,6 +50,11 @@ export const runOptions = {
 	pull: { kind: "value", metavar: "WHEN", choices: ["always", "missing", "never"], help: "when to pull the image (default missing)" },
 	quiet: { kind: "flag", short: "q", help: "do not show the progress of a pull" },
 	platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "platform of the image" },
+	"insecure-options": {
+		kind: "value",
+		metavar: "WORDS",
+		help: "of images of appc's: do not ask for signatures (image), certificates (tls), https (http)",
+	},
 	rootfs: { kind: "value", metavar: "PATH", help: "use a folder as the root instead of an image; the operands are the command" },
 	// the process
 	entrypoint: { kind: "value", metavar: "COMMAND", help: 'replace the entrypoint of the image ("" removes it)' },

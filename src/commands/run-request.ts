@@ -2,6 +2,7 @@
 // name (--env-file, a seccomp profile) are read here too.
 
 import { CortenError } from "../base/errors.ts";
+import { parseInsecure } from "../base/insecure.ts";
 import type { Parsed } from "../base/options.ts";
 import { parseCapability } from "../bundle/capabilities.ts";
 import { parseDevice, parseDeviceRule } from "../bundle/device.ts";
@@ -104,6 +105,7 @@ export function decodeRunRequest(parsed: Parsed<typeof runOptions>, surroundings
 		init: parsed.init,
 		pull: parsePull(parsed.pull),
 		quiet: parsed.quiet,
+		insecure: parseInsecure(parsed["insecure-options"]),
 		sdnotify: parseSdNotify(parsed.sdnotify),
 		systemd: parseMode(parsed.systemd ?? "true", "--systemd", systemdModes),
 		replace: parsed.replace,

@@ -37,7 +37,7 @@ export const command = defineCommand({
 	operands: { min: 0, max: Infinity },
 	optionsFirst: true,
 	description: [
-		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]). With --rootfs the root is a folder of the host and there is no IMAGE.",
+		"Makes a container from an image and runs its command, or COMMAND, in it. An image that is not in the store is pulled: from a registry (NAME[:TAG][@DIGEST]), an OCI layout folder (oci:PATH[:TAG]) or an archive of docker save (docker-archive:PATH[:NAME]), or, by its signature, an image of appc's (aci:PATH, appc:NAME[:VERSION][,LABEL=VALUE], or a name that no registry has; see corten-pull(1)). With --rootfs the root is a folder of the host and there is no IMAGE.",
 		"corten compiles the image and the options into a list of system calls (see corten-plan(1)), and becomes the small program that executes it. The payload is its child; the standard descriptors are the caller's own. Signals are passed on, and corten ends as the payload ended: with its status, or 128 plus the number of the signal that ended it. 125 is a failure of corten, 126 a command that cannot be executed, 127 one that is not there.",
 		"As the ExecStart= of a systemd service corten makes the command the unit's main process, in the unit's cgroup, and leaves: with Type=notify nothing else is needed. The unit's environment, credentials, folders and sockets reach the command, limits become the unit's. With User= corten works as that user; with ExecStart=!/usr/bin/corten (with DynamicUser= ExecStart=+) it keeps its privilege and the command gets the user. With other types corten's launcher stays and ends as the command does.",
 		"Without privilege corten becomes root of a user namespace first, with the ids that /etc/subuid and /etc/subgid grant the user, or the user's own alone. Images and containers are then below ~/.local/share/corten. Limits need a unit.",
@@ -87,7 +87,7 @@ export type HeldImage = Disposable & { readonly image: ImageRecord };
 export async function obtainImage(
 	context: Context,
 	reference: string,
-	request: Pick<RunRequest, "pull" | "platform" | "quiet">,
+	request: Pick<RunRequest, "pull" | "platform" | "quiet" | "insecure">,
 ): Promise<HeldImage> {
 	if (request.pull !== "always") {
 		const held = await findHeld(context, () => findImage(context.root, reference, request.platform));
@@ -97,8 +97,13 @@ export async function obtainImage(
 		throw new CortenError("not-found", `cannot find image "${reference}" in the store`, { hint: `corten pull ${reference}` });
 	}
 	const { pullShowing } = await import("./pulling.ts");
-	const { platform, pull: policy, quiet } = request;
-	const { record } = await pullShowing(context, reference, { policy, ...(platform !== undefined && { platform }) }, quiet);
+	const { platform, pull: policy, quiet, insecure } = request;
+	const { record } = await pullShowing(
+		context,
+		reference,
+		{ policy, appc: { insecure }, ...(platform !== undefined && { platform }) },
+		quiet,
+	);
 	const held = await findHeld(context, async () => readRecord(context.root, record.digest));
 	if (held === undefined) throw new CortenError("busy", `cannot use image "${reference}": it was removed right after it was pulled`);
 	return held;

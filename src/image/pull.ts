@@ -6,6 +6,7 @@ import { isError } from "../base/errors.ts";
 import { useJit } from "../base/jit.ts";
 import type { Descriptor, Digest, ImageRecord, Platform } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
+import type { WebOptions } from "./appc/web.ts";
 import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, temporaryFolder, updateEntries, writeBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
 import { nameEntry } from "./entries.ts";
@@ -32,6 +33,8 @@ export type PullOptions = {
 	/** Default erofs where the kernel mounts it, else folder. */
 	readonly layerKind?: LayerSource["kind"];
 	readonly registry?: Partial<RegistryOptions>;
+	/** How images of appc's are discovered, fetched and verified. */
+	readonly appc?: WebOptions;
 	readonly onProgress?: (progress: PullProgress) => void;
 	/** Told the name that is being pulled once it is known that something has to be. */
 	readonly onStart?: (name: string) => void;
@@ -86,14 +89,14 @@ export async function storeImage(source: ImageSource, text: string, options: Pul
  */
 export async function peekImage(text: string, options: Omit<PullOptions, "policy" | "onProgress" | "onStart">): Promise<Digest> {
 	createStore(options.root);
-	await using source = await openSource(text, options);
+	await using source = await openSource(text, { ...options, appc: options.appc ?? {} });
 	return (await resolveManifest(source, text, options.platform ?? hostPlatform())).descriptor.digest;
 }
 
 async function pullHeld(text: string, options: PullOptions): Promise<PullResult> {
 	useJit();
 	using _hold = holdBlobs(options.root);
-	await using source = await openSource(text, options);
+	await using source = await openSource(text, { ...options, appc: options.appc ?? {} });
 	return await pullFrom(source, text, options);
 }
 

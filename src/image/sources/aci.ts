@@ -26,6 +26,8 @@ export type AciOptions = {
 	readonly temporaryFolder: string;
 	/** Finds dependencies; without it they are looked for beside the ACI. */
 	readonly resolveDependency?: ResolveDependency;
+	/** Called when the manifest is known, before anything is rendered: whether this may be used. What it throws ends the opening. */
+	readonly check?: (manifest: AppcManifest) => Promise<void>;
 };
 
 /**
@@ -38,6 +40,7 @@ export async function aciSource(path: string, options: AciOptions): Promise<Imag
 	const dispose = () => rmSync(folder, { recursive: true, force: true });
 	try {
 		const aci = await readAci(path, `${folder}/image`);
+		await options.check?.(aci.manifest);
 		const slash = path.lastIndexOf("/");
 		const resolve = options.resolveDependency ?? folderResolver(slash < 0 ? "." : path.slice(0, slash) || "/", folder);
 		const visits = await visitAll(aci, resolve, folder);

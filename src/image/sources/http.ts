@@ -27,6 +27,8 @@ export type Request = {
 	readonly body?: string | Uint8Array;
 	/** false: certificates are not checked, and https may redirect to http. */
 	readonly tlsVerify: boolean;
+	/** Whether https may redirect to http; if not said, where certificates are not checked. */
+	readonly plainHttp?: boolean;
 	readonly certificates: Certificates;
 	readonly patience: Patience;
 };
@@ -96,7 +98,8 @@ function redirectTarget(location: string, from: URL, request: Request): URL {
 	if (![undefined, "GET", "HEAD"].includes(request.method)) throw refused("what is sent is not sent twice");
 	if (target === null) throw refused("not a URL");
 	if (target.protocol !== "https:" && target.protocol !== "http:") throw refused("neither https nor http");
-	if (target.protocol === "http:" && from.protocol === "https:" && request.tlsVerify) throw refused("from https to http");
+	if (target.protocol === "http:" && from.protocol === "https:" && !(request.plainHttp ?? !request.tlsVerify))
+		throw refused("from https to http");
 	target.username = "";
 	target.password = "";
 	return target;

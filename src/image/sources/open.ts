@@ -1,7 +1,9 @@
 // From what a person types to the source of its transport; each is loaded when it is asked for.
 
-import { CortenError } from "../../base/errors.ts";
+import type { Platform } from "../../spec/image.ts";
+import type { WebOptions } from "../appc/web.ts";
 import { temporaryFolder } from "../blobs.ts";
+import type { PullProgress } from "../pull-layers.ts";
 import { formatReference, parseSource, type Reference } from "../reference.ts";
 import { builtinLayout } from "./builtin.ts";
 import type { RegistryOptions } from "./registry-session.ts";
@@ -12,6 +14,14 @@ export type SourceOptions = {
 	/** Of the store: what an archive holds is spooled into its temporary folder, which must exist. */
 	readonly root: string;
 	readonly registry?: Partial<RegistryOptions>;
+	/**
+	 * For what is about to be run: an ACI must be signed, and a name that no registry has is looked for by discovery. Without it an ACI on this machine
+	 * is read as it is, as a conversion does. An image of `appc:` must be signed in any case.
+	 */
+	readonly appc?: WebOptions;
+	/** What discovery asks for, where it is not said. */
+	readonly platform?: Platform;
+	readonly onProgress?: (progress: PullProgress) => void;
 };
 
 /**
@@ -23,25 +33,33 @@ export async function openSource(text: string, options: SourceOptions): Promise<
 	const source = parseSource(text);
 	switch (source.transport) {
 		case "docker":
-			return await openReference(source.reference, options);
+			return await openReference(source.reference, options, text.startsWith("docker://"));
 		case "oci":
 			return (await import("./oci-layout.ts")).ociLayoutSource(source.path, source.name);
 		case "docker-archive":
 			return await (await import("./docker-archive.ts")).dockerArchiveSource(source.path, source.name, temporaryFolder(options.root));
 		case "aci":
+			if (options.appc !== undefined) return await (await import("./appc.ts")).signedAciSource(source.path, appcOptions(options));
 			return await (await import("./aci.ts")).aciSource(source.path, { temporaryFolder: temporaryFolder(options.root) });
 		case "oci-archive":
 			return await (await import("./oci-archive.ts")).ociArchiveSource(source.path, source.name, temporaryFolder(options.root));
 		case "dir":
 			return (await import("./dir.ts")).dirSource(source.path);
 		case "appc":
-			throw new CortenError("unsupported", `cannot use transport "${source.transport}"`);
+			return await (await import("./appc.ts")).appcSource(source.text, appcOptions(options));
 	}
 }
 
-async function openReference(reference: Reference, options: SourceOptions): Promise<ImageSource> {
+function appcOptions(options: SourceOptions) {
+	return { ...options, temporaryFolder: temporaryFolder(options.root) };
+}
+
+async function openReference(reference: Reference, options: SourceOptions, explicit: boolean): Promise<ImageSource> {
 	const name = formatReference(reference);
 	const builtin = builtinLayout(name);
 	if (builtin !== undefined) return (await import("./oci-layout.ts")).ociLayoutSource(builtin, undefined, name);
-	return (await import("./registry.ts")).registrySource(reference, { tlsVerify: true, ...options.registry });
+	const registry = (await import("./registry.ts")).registrySource(reference, { tlsVerify: true, ...options.registry });
+	if (explicit || options.appc === undefined) return registry;
+	const { mayBeAppc, registryOrAppc } = await import("./appc.ts");
+	return mayBeAppc(reference) ? registryOrAppc(registry, reference, appcOptions(options)) : registry;
 }
