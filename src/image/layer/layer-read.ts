@@ -4,33 +4,10 @@
 import { CortenError } from "../../base/errors.ts";
 import type { LayerSource } from "../../spec/rootfs.ts";
 import { decodeBytes } from "./bytes.ts";
-import { openErofsLayer } from "./erofs-read.ts";
-import { openFolderLayer } from "./folder-read.ts";
 import type { LayerNode } from "./layer-view.ts";
+import { lookup, type Merged, openMerged } from "./merged.ts";
 
 const followMax = 40;
-
-type Directory = Extract<LayerNode, { kind: "directory" }>;
-
-/** A merged folder: the same folder of several layers, highest first. */
-type Merged = readonly Directory[];
-
-/** One name in a merged folder: the highest layer that has it decides, and folders merge down to the first that hides those below. */
-function lookup(folder: Merged, name: string): LayerNode | Merged | undefined {
-	const found: Directory[] = [];
-	for (const layer of folder) {
-		const node = layer.lookup(name);
-		if (node === undefined) continue;
-		if (node.kind === "directory") {
-			found.push(node);
-			if (node.opaque) break;
-			continue;
-		}
-		if (found.length > 0 || node.kind === "whiteout") break;
-		return node;
-	}
-	return found.length === 0 ? undefined : found;
-}
 
 /** Walks to the file of this path with the layers' root as /. @returns undefined when there is none, or no regular file */
 function resolve(root: Merged, path: string): Extract<LayerNode, { kind: "file" }> | undefined {
@@ -63,13 +40,8 @@ function resolve(root: Merged, path: string): Extract<LayerNode, { kind: "file" 
  * @throws `invalid-spec` beyond maxBytes; `integrity` for a damaged layer; `not-found` for a missing one
  */
 export function readLayerFile(layers: readonly LayerSource[], path: string, maxBytes: number): string | undefined {
-	using open = new DisposableStack();
-	const roots = layers.toReversed().map(({ kind, path: at }) => open.use(kind === "erofs" ? openErofsLayer(at) : openFolderLayer(at)).root);
-	// overlayfs merges the roots whatever their opaque attribute says.
-	const file = resolve(
-		roots.filter((root) => root.kind === "directory"),
-		decodeBytes(new TextEncoder().encode(path)),
-	);
+	using merged = openMerged(layers);
+	const file = resolve(merged.root, decodeBytes(new TextEncoder().encode(path)));
 	if (file === undefined) return undefined;
 	if (file.size > maxBytes) {
 		throw new CortenError(
