@@ -68,7 +68,7 @@ export function planLayer(layer: Members): LayerPlan | undefined {
 			target = `rootfs/${linked}`;
 		}
 		kinds.set(path, entry.kind);
-		const headers = retarHeaders(readAt(file.number, member.start, member.data), stem);
+		const headers = retarHeaders(readAt(file, member.start, member.data), stem);
 		if (headers === undefined && entry.extents !== undefined) return undefined;
 		const name = path === "" ? "rootfs/" : entry.kind === "directory" ? `rootfs/${path}/` : `rootfs/${path}`;
 		made.push({ kind: "kept", headers: headers ?? encodeTarHeader({ ...entry, name, target }) });
@@ -100,7 +100,7 @@ export function* layerTar(plan: LayerPlan, manifest: Uint8Array): Generator<Uint
 		if (made === undefined) throw new CortenError("bug", "a member has no plan");
 		if (made.kind !== "kept") continue;
 		yield made.headers;
-		yield* dataOf(file.number, member);
+		yield* dataOf(file, member);
 	}
 	yield tarEnd;
 }

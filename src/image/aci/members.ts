@@ -3,6 +3,7 @@
 
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CortenError, isError } from "../../base/errors.ts";
+import type { Digest } from "../../spec/image.ts";
 import { inflate } from "../layer/inflate.ts";
 import { defaultLimits } from "../layer/layer.ts";
 import { readTar, TarInput } from "../layer/tar.ts";
@@ -21,26 +22,107 @@ export type Members = {
 	readonly sha256: string;
 };
 
-/** An open file descriptor that closes itself. */
-export function openRead(path: string): { readonly number: number } & Disposable {
+const collectBytes = 32 << 20;
+const windowBytes = 256 << 10;
+
+/** A file that is read mostly from its beginning to its end, in small pieces: a part of it is held. Closes itself. */
+export type Reader = { readonly number: number; window: Uint8Array; from: number } & Disposable;
+
+/** Opens a file for {@link readAt}. */
+export function openRead(path: string): Reader {
 	const number = openSync(path, "r");
-	return { number, [Symbol.dispose]: () => closeSync(number) };
+	return { number, window: new Uint8Array(0), from: 0, [Symbol.dispose]: () => closeSync(number) };
 }
 
-/** Reads bytes of a file. @throws `integrity` when the file ends before */
-export function readAt(file: number, from: number, to: number): Uint8Array {
-	const bytes = new Uint8Array(to - from);
-	for (let done = 0; done < bytes.length; ) {
-		const count = readSync(file, bytes, done, bytes.length - done, from + done);
-		if (count === 0) throw new CortenError("integrity", "cannot read a temporary file: it has been cut");
+function fill(file: Reader, bytes: Uint8Array, from: number): number {
+	let done = 0;
+	while (done < bytes.length) {
+		const count = readSync(file.number, bytes, done, bytes.length - done, from + done);
+		if (count === 0) break;
 		done += count;
 	}
-	return bytes;
+	return done;
+}
+
+/** Reads bytes of a file; they are the caller's. @throws `integrity` when the file ends before */
+export function readAt(file: Reader, from: number, to: number): Uint8Array {
+	const wanted = to - from;
+	if (wanted <= windowBytes / 4) {
+		if (from < file.from || to > file.from + file.window.length) {
+			const window = new Uint8Array(windowBytes);
+			file.window = window.subarray(0, fill(file, window, from));
+			file.from = from;
+		}
+		if (to <= file.from + file.window.length) return file.window.slice(from - file.from, to - file.from);
+	} else {
+		const bytes = new Uint8Array(wanted);
+		if (fill(file, bytes, from) === wanted) return bytes;
+	}
+	throw new CortenError("integrity", "cannot read a temporary file: it has been cut");
 }
 
 /** Writes all of the bytes. */
 export function writeAll(file: number, bytes: Uint8Array): void {
 	for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+/** A new file that is written in small pieces. */
+export type Writer = {
+	readonly write: (bytes: Uint8Array) => void;
+	/** Writes what is left. @returns the file's digest and size */
+	readonly finish: () => { readonly digest: Digest; readonly size: number };
+} & Disposable;
+
+/** Opens a file for writing; it must not exist. */
+export function openWrite(path: string): Writer {
+	const number = openSync(path, "wx", 0o600);
+	const hasher = new Bun.CryptoHasher("sha256");
+	const buffer = new Uint8Array(windowBytes);
+	let used = 0;
+	let size = 0;
+	const put = (bytes: Uint8Array) => {
+		hasher.update(bytes);
+		writeAll(number, bytes);
+	};
+	const flush = () => {
+		put(buffer.subarray(0, used));
+		used = 0;
+	};
+	return {
+		write(bytes) {
+			size += bytes.length;
+			if (used + bytes.length > buffer.length) flush();
+			if (bytes.length > buffer.length) put(bytes);
+			else {
+				buffer.set(bytes, used);
+				used += bytes.length;
+			}
+		},
+		finish() {
+			flush();
+			return { digest: `sha256:${hasher.digest("hex")}`, size };
+		},
+		[Symbol.dispose]: () => closeSync(number),
+	};
+}
+
+/** Small pieces joined into larger ones: a compressor's turn costs the same for each. */
+export async function* joined(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+	let buffer = new Uint8Array(windowBytes);
+	let used = 0;
+	for await (const chunk of chunks) {
+		for (let at = 0; at < chunk.length; ) {
+			const part = chunk.subarray(at, at + buffer.length - used);
+			buffer.set(part, used);
+			used += part.length;
+			at += part.length;
+			if (used < buffer.length) continue;
+			yield buffer;
+			buffer = new Uint8Array(windowBytes);
+			used = 0;
+		}
+	}
+	if (used > 0) yield buffer.subarray(0, used);
 }
 
 /**
@@ -93,6 +175,8 @@ export async function spoolMembers(
 			sha512.update(chunk);
 			sha256.update(chunk);
 			writeAll(out, chunk);
+			// As in layer.ts: zlib's buffers pile up where nobody collects.
+			if (Math.floor(bytes / collectBytes) !== Math.floor((bytes - chunk.length) / collectBytes)) Bun.gc(true);
 			if (finished) continue;
 			input.push(chunk);
 			finished = reader.next().done === true;

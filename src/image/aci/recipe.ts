@@ -4,9 +4,11 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CortenError } from "../../base/errors.ts";
 import { decodeJson, fallback, type Infer, integer, list, object, optional, refine, string } from "../../spec/decode.ts";
-import { type Member, type Members, openRead, readAt, tailStart } from "./members.ts";
+import { type Member, type Members, openRead, type Reader, readAt, tailStart } from "./members.ts";
 import { retarHeaders, reversed, type Stem } from "./retar.ts";
 
+/** GNU tar pads to 10 KiB; more than this nobody does. */
+const maxTailBytes = 16 << 20;
 const base64 = refine(string, (text) => (/^[A-Za-z0-9+/]*={0,2}$/.test(text) ? undefined : "is no base64"));
 const stemWord = refine(string, (text) => (/^(?:\.\/)?(?:rootfs\/)?$/.test(text) ? undefined : "is no stem"));
 const step = object({ at: integer(0), bytes: base64 });
@@ -26,7 +28,7 @@ const document = object({
 	/** Members of the other tar (by number) that this one has not. */
 	skips: fallback(list(integer(0), 1 << 20), []),
 	/** What follows the last member: as many zero bytes, or these. */
-	tail: object({ zeros: optional(integer(0, 1 << 30)), bytes: optional(base64) }),
+	tail: object({ zeros: optional(integer(0, maxTailBytes)), bytes: optional(base64) }),
 });
 
 /** A recipe; `at` counts the members of the tar to be made. */
@@ -74,7 +76,7 @@ export function writeRecipe(tar: Members, made: readonly Made[], added: readonly
 	const headers: { at: number; bytes: string }[] = [];
 	let manifest: { at: number; bytes: string } | undefined;
 	let carried = 0;
-	const text = (from: number, to: number) => Buffer.from(readAt(file.number, from, to)).toString("base64");
+	const text = (from: number, to: number) => Buffer.from(readAt(file, from, to)).toString("base64");
 	for (const [at, member] of tar.members.entries()) {
 		const what = made[at];
 		if (what === undefined) throw new CortenError("bug", "a member has no place in the recipe");
@@ -85,14 +87,14 @@ export function writeRecipe(tar: Members, made: readonly Made[], added: readonly
 			inserts.push({ at, bytes: text(member.start, member.end) });
 		} else {
 			const back = retarHeaders(what.headers, reversed(stem));
-			const own = readAt(file.number, member.start, member.data);
+			const own = readAt(file, member.start, member.data);
 			if (back === undefined || Buffer.compare(back, own) !== 0) headers.push({ at, bytes: Buffer.from(own).toString("base64") });
 		}
 	}
 	const from = tailStart(tar);
 	const length = tar.bytes - from;
-	if (length > 16 << 20) return undefined;
-	const tail = readAt(file.number, from, tar.bytes);
+	if (length > maxTailBytes) return undefined;
+	const tail = readAt(file, from, tar.bytes);
 	const zeros = tail.every((byte) => byte === 0);
 	if (!zeros && length > maxInsertBytes) return undefined;
 	return {
@@ -141,10 +143,10 @@ export async function* followRecipe(
 		if (skips.has(index)) continue;
 		yield* beside();
 		const own = headers.get(at);
-		const made = own === undefined ? retarHeaders(readAt(source.number, member.start, member.data), stem) : Buffer.from(own, "base64");
+		const made = own === undefined ? retarHeaders(readAt(source, member.start, member.data), stem) : Buffer.from(own, "base64");
 		if (made === undefined) throw new CortenError("integrity", "cannot make a tar again: it is not the one the recipe was made with");
 		yield made;
-		yield* dataOf(source.number, member);
+		yield* dataOf(source, member);
 		at++;
 	}
 	yield* beside();
@@ -152,6 +154,6 @@ export async function* followRecipe(
 }
 
 /** A member's content with its padding, in pieces. */
-export function* dataOf(file: number, member: Pick<Member, "data" | "end">): Generator<Uint8Array, void, undefined> {
+export function* dataOf(file: Reader, member: Pick<Member, "data" | "end">): Generator<Uint8Array, void, undefined> {
 	for (let from = member.data; from < member.end; from += 1 << 20) yield readAt(file, from, Math.min(member.end, from + (1 << 20)));
 }

@@ -3,15 +3,15 @@
 // removes is not written at all. Images that are shared as dependencies and not filtered give the same layer everywhere.
 // @see appc spec aci.md#dependency-matching
 
-import { closeSync, openSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
 import { formatBytes } from "../layer/bytes.ts";
+import { defaultLimits } from "../layer/layer.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { encodeTarHeader, tarEnd } from "../layer/tar-write.ts";
 import type { Aci, AciFile } from "./archive.ts";
 import type { Visit } from "./dependencies.ts";
-import { openRead, readAt, writeAll } from "./members.ts";
+import { openRead, openWrite, readAt } from "./members.ts";
 import { dataOf, type Made, type Recipe, writeRecipe } from "./recipe.ts";
 import { retarHeaders, type Stem } from "./retar.ts";
 
@@ -33,6 +33,9 @@ export type Rendered = {
 	/** What lies at a path of the rendered tree. */
 	readonly find: (path: string) => TarEntry | undefined;
 };
+
+/** All layers of an image together: as much as one may have. */
+const maxRenderedBytes = defaultLimits.maxBytes;
 
 /** What the names of most members begin with. */
 function stemOf({ files }: Aci): Stem {
@@ -63,19 +66,30 @@ export function renderLayers(visits: readonly Visit[], folder: string): Rendered
 	const layers: RenderedLayer[] = [];
 	const tree = new Map<string, TarEntry>();
 	const written = new Map<string, RenderedLayer>();
+	const ways = new Map<ReadonlySet<string>, number>();
+	/** The same image under the same whitelists. */
+	const keyOf = ({ aci, inherited }: Visit) => {
+		for (const list of inherited) if (!ways.has(list)) ways.set(list, ways.size);
+		return `${aci.imageID} ${inherited.map((list) => ways.get(list)).join(",")}`;
+	};
 	let recipe: Recipe | undefined;
+	let bytes = 0;
 	for (const [index, visit] of visits.entries()) {
 		const last = index === visits.length - 1;
 		const kept = new Set(visit.aci.files.filter((file) => isKept(file, visit)));
 		const missing = missingParents(kept, tree);
 		// A dependency that is reached twice in the same way is one layer, twice.
-		const whole = kept.size === visit.aci.files.length && missing.size === 0;
-		const known = whole && !last ? written.get(visit.aci.imageID) : undefined;
+		const shareable = !last && missing.size === 0;
+		const known = shareable ? written.get(keyOf(visit)) : undefined;
 		if (known !== undefined) layers.push(known);
 		else if (kept.size > 0 || last) {
 			const { layer, made, added } = writeLayer(visit.aci, kept, missing, `${folder}/layer-${index}`);
 			layers.push(layer);
-			if (whole) written.set(visit.aci.imageID, layer);
+			// One large image that is reached by hundreds of ways, each with a whitelist of its own, is written as often.
+			bytes += layer.size;
+			if (bytes > maxRenderedBytes)
+				throw new CortenError("invalid-spec", `cannot render "${visit.aci.name}": its layers are larger than ${maxRenderedBytes} bytes`);
+			if (shareable) written.set(keyOf(visit), layer);
 			if (last) recipe = writeRecipe(visit.aci.tar, made, added, stemOf(visit.aci));
 		}
 		overlay(tree, kept);
@@ -137,50 +151,40 @@ function writeLayer(
 	const moved = new Map<AciFile, string>();
 	const added: number[] = [];
 	using source = openRead(aci.tar.file);
-	const out = openSync(file, "wx", 0o600);
-	const hasher = new Bun.CryptoHasher("sha256");
-	let size = 0;
-	const write = (bytes: Uint8Array) => {
-		writeAll(out, bytes);
-		hasher.update(bytes);
-		size += bytes.length;
-	};
-	try {
-		let count = 0;
-		for (const [path, entry] of [...missing].sort(([a], [b]) => (a < b ? -1 : 1))) {
-			write(encodeTarHeader({ ...entry, name: `${path}/` }));
-			added.push(count++);
-		}
-		for (const member of aci.files) {
-			const group = readAt(source.number, member.start, member.data);
-			if (kept.size < aci.files.length) checkGlobals(group, member.entry);
-			if (!kept.has(member)) continue;
-			count++;
-			const content = contentOf(member, byPath);
-			if (member.entry.kind === "link" && !kept.has(content)) {
-				const first = moved.get(content);
-				if (first === undefined) {
-					// The content comes along, under this name.
-					const { data, end } = content;
-					if (content.entry.extents !== undefined)
-						throw new CortenError("unsupported", `cannot filter ${formatBytes(member.entry.name)}: it is a link to a sparse file`);
-					write(encodeTarHeader({ ...content.entry, name: member.path }));
-					for (const bytes of dataOf(source.number, { data, end })) write(bytes);
-					moved.set(content, member.path);
-				} else write(encodeTarHeader({ ...member.entry, name: member.path, target: first }));
-				added.push(count - 1);
-				continue;
-			}
-			const headers = retarHeaders(group, stem) ?? encodeOwn(member);
-			write(headers);
-			for (const bytes of dataOf(source.number, member)) write(bytes);
-			made[member.index] = { kind: "kept", headers };
-		}
-		write(tarEnd);
-	} finally {
-		closeSync(out);
+	using out = openWrite(file);
+	const { write } = out;
+	let count = 0;
+	for (const [path, entry] of [...missing].sort(([a], [b]) => (a < b ? -1 : 1))) {
+		write(encodeTarHeader({ ...entry, name: `${path}/` }));
+		added.push(count++);
 	}
-	return { layer: { file, digest: `sha256:${hasher.digest("hex")}`, size, imageID: aci.imageID, name: aci.manifest.name }, made, added };
+	for (const member of aci.files) {
+		const group = readAt(source, member.start, member.data);
+		if (kept.size < aci.files.length) checkGlobals(group, member.entry);
+		if (!kept.has(member)) continue;
+		count++;
+		const content = contentOf(member, byPath);
+		if (member.entry.kind === "link" && !kept.has(content)) {
+			const first = moved.get(content);
+			if (first === undefined) {
+				// The content comes along, under this name.
+				const { data, end } = content;
+				if (content.entry.extents !== undefined)
+					throw new CortenError("unsupported", `cannot filter ${formatBytes(member.entry.name)}: it is a link to a sparse file`);
+				write(encodeTarHeader({ ...content.entry, name: member.path }));
+				for (const bytes of dataOf(source, { data, end })) write(bytes);
+				moved.set(content, member.path);
+			} else write(encodeTarHeader({ ...member.entry, name: member.path, target: first }));
+			added.push(count - 1);
+			continue;
+		}
+		const headers = retarHeaders(group, stem) ?? encodeOwn(member);
+		write(headers);
+		for (const bytes of dataOf(source, member)) write(bytes);
+		made[member.index] = { kind: "kept", headers };
+	}
+	write(tarEnd);
+	return { layer: { file, ...out.finish(), imageID: aci.imageID, name: aci.manifest.name }, made, added };
 }
 
 /** The member that has the content of a chain of hard links. */

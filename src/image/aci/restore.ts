@@ -1,7 +1,7 @@
 // The way back from ACIs that corten made of an OCI image: config and manifest come out of the annotations word for word, each layer out
 // of its ACI by the recipe there. What is not as its digest says is not taken; then the ACI is rendered like any other.
 
-import { closeSync, createReadStream, openSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { appcValue } from "../../spec/appc.ts";
 import type { Descriptor, Digest } from "../../spec/image.ts";
 import { decodeConfig } from "../config.ts";
@@ -11,7 +11,7 @@ import { decodeManifest } from "../manifest.ts";
 import type { Aci } from "./archive.ts";
 import type { Visit } from "./dependencies.ts";
 import { ociConfigKey, ociManifestKey, ociRecipeKey } from "./from-oci.ts";
-import { writeAll } from "./members.ts";
+import { openWrite } from "./members.ts";
 import { decodeRecipe, followRecipe } from "./recipe.ts";
 
 /** An OCI image that has come back. */
@@ -73,19 +73,9 @@ function layerOf(aci: Aci, recipe: string): AsyncIterable<Uint8Array> {
 }
 
 async function write(chunks: AsyncIterable<Uint8Array>, file: string): Promise<{ readonly digest: Digest; readonly size: number }> {
-	const hasher = new Bun.CryptoHasher("sha256");
-	const out = openSync(file, "wx", 0o600);
-	let size = 0;
-	try {
-		for await (const chunk of chunks) {
-			writeAll(out, chunk);
-			hasher.update(chunk);
-			size += chunk.length;
-		}
-	} finally {
-		closeSync(out);
-	}
-	return { digest: `sha256:${hasher.digest("hex")}`, size };
+	using out = openWrite(file);
+	for await (const chunk of chunks) out.write(chunk);
+	return out.finish();
 }
 
 /** The layer as it was distributed, if corten's compressor gives the same bytes as the one that was used. */

@@ -39,7 +39,8 @@ function putField(block: Uint8Array, at: number, length: number, value: string):
 
 function sign(block: Uint8Array): void {
 	block.fill(0x20, 148, 156);
-	const sum = block.reduce((total, byte) => total + byte, 0);
+	let sum = 0;
+	for (let i = 0; i < blockBytes; i++) sum += block[i] ?? 0;
 	putField(block, 148, 7, sum.toString(8).padStart(6, "0"));
 }
 
@@ -95,7 +96,13 @@ function withBody(header: Uint8Array, body: Uint8Array): Uint8Array[] {
 }
 
 /** The own header under other names; undefined when they do not fit. */
-function ownHeader(header: Uint8Array, stem: Stem, nameElsewhere: boolean, linkElsewhere: boolean): Uint8Array | undefined {
+function ownHeader(
+	header: Uint8Array,
+	isLink: boolean,
+	stem: Stem,
+	nameElsewhere: boolean,
+	linkElsewhere: boolean,
+): Uint8Array | undefined {
 	const block = new Uint8Array(header);
 	const posix = decodeBytes(block, 257, 263) === "ustar\0" && decodeBytes(block, 508, 512) !== "tar\0";
 	const cut = (at: number, length: number) => decodeBytes(block, at, at + length).replace(/\0[\s\S]*$/, "");
@@ -108,7 +115,7 @@ function ownHeader(header: Uint8Array, stem: Stem, nameElsewhere: boolean, linkE
 	// What a longer name stands for is a shortened one, and nobody reads it.
 	if (!fits && !nameElsewhere) return undefined;
 	if (fits && swapped !== undefined) putField(block, at, length, prefix === "" ? swapped : swapped === "./" ? "" : swapped.slice(0, -1));
-	if (decodeHeader(header).type === "1" && !linkElsewhere) {
+	if (isLink && !linkElsewhere) {
 		const link = swap(cut(157, 100), stem);
 		if (link === undefined || link.length > 100) return undefined;
 		putField(block, 157, 100, link);
@@ -158,6 +165,6 @@ export function retarHeaders(group: Uint8Array, stem: Stem): Uint8Array | undefi
 			out.push(...withBody(part.header, encodeBytes(records.join(""))));
 		}
 	}
-	const header = ownHeader(own.header, stem, nameElsewhere, linkElsewhere);
+	const header = ownHeader(own.header, isLink, stem, nameElsewhere, linkElsewhere);
 	return header === undefined ? undefined : Buffer.concat([...out, header, own.body]);
 }

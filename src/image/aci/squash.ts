@@ -6,7 +6,7 @@ import { CortenError } from "../../base/errors.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { encodeTarHeader, tarPadding } from "../layer/tar-write.ts";
 import { createTree, type Inode, isWhiteout, placeEntry } from "../layer/tree.ts";
-import { type Member, type Members, openRead, readAt } from "./members.ts";
+import { type Member, type Members, openRead, type Reader, readAt } from "./members.ts";
 
 /** Where a file's content is. */
 type Place = { readonly layer: Members; readonly member: Member };
@@ -75,6 +75,7 @@ function memberOf(name: string, inode: Inode): Omit<TarEntry, "extents"> {
 
 /** The members of a squashed tar, below `rootfs/`; without an end mark. */
 export function* squashedTar({ root, places }: Squashed): Generator<Uint8Array, void, undefined> {
+	using readers = createReaders();
 	yield encodeTarHeader(memberOf("rootfs/", root));
 	const first = new Map<Inode, string>();
 	for (const { path, inode } of pathsOf(root)) {
@@ -85,16 +86,35 @@ export function* squashedTar({ root, places }: Squashed): Generator<Uint8Array, 
 		else {
 			first.set(inode, name);
 			yield encodeTarHeader(memberOf(name, inode));
-			if (inode.kind === "file") yield* contentOf(places.get(inode), inode.size);
+			if (inode.kind === "file") yield* contentOf(readers, places.get(inode), inode.size);
 		}
 	}
 }
 
+/** The layers' files, each opened once. */
+function createReaders(): { readonly of: (layer: Members) => Reader } & Disposable {
+	const readers = new Map<Members, Reader>();
+	return {
+		of(layer) {
+			const reader = readers.get(layer) ?? openRead(layer.file);
+			readers.set(layer, reader);
+			return reader;
+		},
+		[Symbol.dispose]() {
+			for (const reader of readers.values()) reader[Symbol.dispose]();
+		},
+	};
+}
+
 /** A file's content with its padding; holes are written as zeros. */
-function* contentOf(place: Place | undefined, size: number): Generator<Uint8Array, void, undefined> {
+function* contentOf(
+	readers: ReturnType<typeof createReaders>,
+	place: Place | undefined,
+	size: number,
+): Generator<Uint8Array, void, undefined> {
 	if (place === undefined) throw new CortenError("bug", "a file has no content");
 	const { entry, data, end } = place.member;
-	using file = openRead(place.layer.file);
+	const file = readers.of(place.layer);
 	// A sparse map of its own, in front of the data, has been taken off already for what the extents say; stored bytes end the member.
 	const extents = entry.extents ?? [0, size];
 	let stored = 0;
@@ -107,7 +127,7 @@ function* contentOf(place: Place | undefined, size: number): Generator<Uint8Arra
 		const length = extents[i + 1] ?? 0;
 		for (let left = length; left > 0; ) {
 			const piece = Math.min(left, 1 << 20);
-			yield readAt(file.number, at, at + piece);
+			yield readAt(file, at, at + piece);
 			at += piece;
 			left -= piece;
 		}
@@ -126,6 +146,7 @@ function* zeros(length: number): Generator<Uint8Array, void, undefined> {
 export function readSmall(squashed: Squashed, path: string): string {
 	const inode = findInode(squashed, path);
 	if (inode?.kind !== "file" || inode.size > 1 << 20) return "";
-	const chunks = [...contentOf(squashed.places.get(inode), inode.size)];
+	using readers = createReaders();
+	const chunks = [...contentOf(readers, squashed.places.get(inode), inode.size)];
 	return Buffer.concat(chunks).subarray(0, inode.size).toString("utf8");
 }

@@ -10,7 +10,7 @@ import type { Descriptor, Digest } from "../../spec/image.ts";
 import { readAci } from "../aci/archive.ts";
 import { encodeAppcManifest, type FromOci, nameOf, ociConfigKey, ociManifestKey, ociRecipeKey } from "../aci/from-oci.ts";
 import { type LayerPlan, layerTar, manifestMember, planLayer } from "../aci/layer-archive.ts";
-import { type Members, named, spoolMembers, writeAll } from "../aci/members.ts";
+import { joined, type Members, named, spoolMembers, writeAll } from "../aci/members.ts";
 import { decodeRecipe, followRecipe } from "../aci/recipe.ts";
 import { pathsOf, readSmall, type Squashed, squash, squashedTar } from "../aci/squash.ts";
 import { appcImageIDKey, appcManifestKey, appcRecipeKey } from "../aci/to-oci.ts";
@@ -232,10 +232,7 @@ async function write(
 	chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<Output> {
 	const file = `${beside}/${index}.aci`;
-	async function* flow() {
-		yield* chunks;
-	}
-	await writeFile(file, compress(flow(), "gzip"));
+	await writeFile(file, compress(joined(chunks), "gzip"));
 	return { path, file };
 }
 

@@ -182,6 +182,24 @@ describe("dependencies are rendered as the specification says", () => {
 	for (const [what, specs, code] of refused)
 		test(`a dependency ${what} is refused`, async () => expect(render(specs)).rejects.toMatchObject({ code }));
 
+	test("a graph that doubles at each step ends", async () => {
+		const specs: Record<string, Spec> = {};
+		for (let i = 0; i < 30; i++)
+			specs[`n${String(i).padStart(2, "0")}`] = {
+				needs: [`n${String(i + 1).padStart(2, "0")}`, `n${String(i + 1).padStart(2, "0")}`],
+				files: ["x"],
+			};
+		specs.n30 = { files: ["x"] };
+		await expect(render(specs)).rejects.toMatchObject({ code: "invalid-spec" });
+	});
+
+	test("a chain that is too long ends", async () => {
+		const specs: Record<string, Spec> = {};
+		for (let i = 0; i < 70; i++) specs[`n${i}`] = { needs: [`n${i + 1}`], files: ["x"] };
+		specs.n70 = { files: ["x"] };
+		await expect(render(specs)).rejects.toMatchObject({ code: "invalid-spec" });
+	});
+
 	test("a resolver that finds another image than the one pinned is not believed", async () => {
 		using work = workFolder();
 		const b = work.put("b", aciBytes(manifestOf("example.com/b"), "b"));
@@ -364,6 +382,26 @@ describe("the archive is made again of its last layer, byte for byte", () => {
 		const manifest = manifestOf("example.com/a", { dependencies: [{ imageName: "example.com/b" }], pathWhitelist: ["/d", "/d/x", "/d/y"] });
 		const path = work.put("a.aci", aciBytes(manifest, "d/y", "hidden"));
 		expect(Buffer.compare(await wayBack(path), readFileSync(path))).toBe(0);
+	});
+
+	test("a recipe that lies makes another tar, and no memory is taken for what it claims", async () => {
+		using work = workFolder();
+		const path = work.put("x.aci", aciBytes(manifestOf("example.com/a"), "x"));
+		await using source = await aciSource(path, { temporaryFolder: work.path });
+		const { annotations } = await openManifest(source);
+		const recipe = JSON.parse(annotations["org.corten.aci.recipe"] ?? "");
+		for (const lie of [
+			{ tail: { zeros: 2 ** 30 } },
+			{ version: 2 },
+			{ stem: { from: "../", to: "" } },
+			{ headers: [{ at: -1, bytes: "" }] },
+			{ inserts: [{ at: 0, bytes: "?" }] },
+			{ sha256: "x" },
+		])
+			expect(() => decodeRecipe(JSON.stringify({ ...recipe, ...lie }), "recipe")).toThrow("cannot decode recipe");
+		expect(() => decodeRecipe("gzip:AAAA", "recipe")).toThrow("does not inflate");
+		const bomb = `gzip:${Buffer.from(Bun.gzipSync(new Uint8Array(64 << 20))).toString("base64")}`;
+		expect(() => decodeRecipe(bomb, "recipe")).toThrow("does not inflate");
 	});
 
 	test("the same archive makes the same image", async () => {
