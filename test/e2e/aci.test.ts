@@ -159,7 +159,7 @@ describe("forms are changed both ways", () => {
 		expect(await home.must("convert", `aci:${folder}/apart.aci`, "localhost/two:back")).toBe(image.manifest.digest);
 		await home.must("convert", "--quiet", "localhost/two:back", `aci:${folder}/squashed.aci`);
 		for (const source of [`aci:${folder}/squashed.aci`, "localhost/two:back"]) {
-			const { stdout } = await home.run(["--quiet"], source, ["/bin/sh", "-c", "ls /opt"]);
+			const { stdout } = await home.run(["--quiet", unsigned], source, ["/bin/sh", "-c", "ls /opt"]);
 			expect(stdout).toBe("new\n");
 		}
 	});
