@@ -41,7 +41,7 @@ export const command = defineCommand({
 		checkUnit(request);
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 		const words = request.rootfs === undefined ? operands.slice(1) : operands;
-		const host = readHostFacts();
+		const host = readHostFacts({ layersFolder: `${context.root}/layers` });
 		const { record } = await createStopped(context, { request, service: undefined, host, reference, image: held?.image, words });
 		context.print(`${record.id}\n`);
 		return 0;

@@ -64,6 +64,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	convert: entry("images", () => import("./convert.ts")),
 	aci: entry("images", () => import("./aci.ts")),
 	trust: entry("images", () => import("./trust.ts")),
+	store: entry("engine", () => import("./store.ts")),
 	info: entry("engine", () => import("./info.ts")),
 	version: entry("engine", () => import("./version.ts")),
 	unit: entry("engine", () => import("./unit.ts")),

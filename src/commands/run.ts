@@ -63,7 +63,11 @@ export const command = defineCommand({
 		}
 		using held = reference === undefined ? undefined : await obtainImage(context, reference, request);
 		laps.lap("image");
-		return start(context, { request, service, host: readHostFacts(), reference, image: held?.image, words }, laps);
+		return start(
+			context,
+			{ request, service, host: readHostFacts({ layersFolder: `${context.root}/layers` }), reference, image: held?.image, words },
+			laps,
+		);
 	},
 });
 

@@ -58,7 +58,7 @@ export function launchExisting(context: Context, container: Container, request: 
 	const { record, folder } = container;
 	using lock = lockForStart(context.root, container);
 	const { start, config } = readStartable(container);
-	const host = readHostFacts(hostNeeds(config.process, config.linux));
+	const host = readHostFacts({ ...hostNeeds(config.process, config.linux), layersFolder: `${context.root}/layers` });
 	const unit = request.how === "unit" ? unitParts(request.service, start, host, record.id) : undefined;
 	const cgroups = unit?.cgroups ?? (host.initialUserNamespace ? containerCgroups(config, host.cgroup, folder) : []);
 	const place = unit?.place ?? null;

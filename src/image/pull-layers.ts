@@ -4,6 +4,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import { canMountErofs } from "../linux/erofs.ts";
 import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
+import { lockBlob } from "./blob-lock.ts";
 import { adoptBlob, hasBlob, streamBlob, writeBlob } from "./blobs.ts";
 import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
@@ -40,8 +41,8 @@ export async function pullLayers(
 ): Promise<readonly LayerSource[]> {
 	const { root, onProgress, layerKind = canMountErofs() ? "erofs" : "folder" } = options;
 	const layers: LayerSource[] = [];
-	/** blob -> whether it was there before. */
-	const provisions = new Map<Digest, Promise<boolean>>();
+	/** What is made of a blob, by blob and diffID. */
+	const provisions = new Map<string, Promise<LayerSource>>();
 	let next = 0;
 	let failure: unknown;
 	async function* untilFailure(stream: AsyncIterable<Uint8Array>) {
@@ -58,14 +59,23 @@ export async function pullLayers(
 		if (spooled !== undefined) return await adoptBlob(root, layer, spooled);
 		await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
 	};
-	const provide = async (layer: Descriptor) => {
-		const present = await hasBlob(root, layer);
-		if (!present) await download(layer);
-		return present;
-	};
 	const create = async (layer: Descriptor, diffID: Digest) => {
 		tell(layer, "creating", layer.size);
 		return await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: layerKind });
+	};
+	const provide = async (layer: Descriptor, diffID: Digest) => {
+		// Another process may be at it: what is fetched once need not be fetched twice.
+		using _lock = await lockBlob(root, layer.digest);
+		const wasPresent = await hasBlob(root, layer);
+		if (!wasPresent) await download(layer);
+		try {
+			return await create(layer, diffID);
+		} catch (error) {
+			// The blob may have gone bad since it was verified; fetched anew it is verified anew.
+			if (!wasPresent || !isError(error, "integrity")) throw error;
+			await download(layer);
+			return await create(layer, diffID);
+		}
 	};
 	const work = async () => {
 		for (let index = next++; index < manifest.layers.length && failure === undefined; index = next++) {
@@ -73,17 +83,10 @@ export async function pullLayers(
 			const diffID = config.diffIDs[index];
 			if (layer === undefined || diffID === undefined) throw new CortenError("bug", "layers and diffIDs differ in number");
 			// A manifest may name one blob twice.
-			const provided = provisions.get(layer.digest) ?? provide(layer);
-			provisions.set(layer.digest, provided);
-			const wasPresent = await provided;
-			try {
-				layers[index] = await create(layer, diffID);
-			} catch (error) {
-				// The blob may have gone bad since it was verified; fetched anew it is verified anew.
-				if (!wasPresent || !isError(error, "integrity")) throw error;
-				await download(layer);
-				layers[index] = await create(layer, diffID);
-			}
+			const key = `${layer.digest} ${diffID}`;
+			const provided = provisions.get(key) ?? provide(layer, diffID);
+			provisions.set(key, provided);
+			layers[index] = await provided;
 			tell(layer, "done", layer.size);
 		}
 	};

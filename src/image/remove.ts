@@ -33,7 +33,8 @@ export type Removal = {
 	readonly deleted: readonly Digest[];
 };
 
-type ContainerUse = { readonly id: string; readonly digest: string | undefined; readonly layers: readonly string[] };
+/** What a container needs of the store. */
+export type ContainerUse = { readonly id: string; readonly digest: string | undefined; readonly layers: readonly string[] };
 
 /**
  * Takes a name from an image, or removes an image by the beginning of its ID with all its names. An image that has lost its last name
@@ -94,7 +95,8 @@ function isUsedBy(container: ContainerUse, entry: StoreEntry, record: ImageRecor
 }
 
 // Of container.json only what matters here. A folder without it is being made or unmade, and whoever makes it holds the store.
-function readContainers(root: string): { readonly readable: readonly ContainerUse[]; readonly complete: boolean } {
+/** The containers there are; `complete` when every one could be read. */
+export function readContainers(root: string): { readonly readable: readonly ContainerUse[]; readonly complete: boolean } {
 	const readable: ContainerUse[] = [];
 	let complete = true;
 	for (const id of listFolder(`${root}/containers`)) {

@@ -59,6 +59,8 @@ export type HostNeeds = {
 	readonly securityModules?: boolean;
 	/** The name of a group of resctrl, "" for none in particular. */
 	readonly resctrlGroup?: string;
+	/** Where layer files are: not every filesystem lets EROFS read them by itself. */
+	readonly layersFolder?: string;
 };
 
 const PR_CAPBSET_READ = 23;
@@ -89,7 +91,8 @@ export function readHostFacts(needs: HostNeeds = {}): HostFacts {
 		lastCapability: findLastCapability(),
 		cgroup: cgroup.version === 1 ? cgroup : { ...cgroup, controllers: readControllers(cgroup.mountPoint) },
 		cpus: countCpus(readText("/sys/devices/system/cpu/possible")),
-		erofsFromFile: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 12),
+		erofsFromFile:
+			(kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 12)) && !(needs.layersFolder !== undefined && isDeviceOnly(needs.layersFolder)),
 		openFiles: readOpenFiles(),
 		capabilities,
 		initialUserNamespace,
@@ -100,6 +103,17 @@ export function readHostFacts(needs: HostNeeds = {}): HostFacts {
 		...(needs.securityModules === true && { securityModules: readSecurityModules(mountinfo) }),
 		...(resctrl !== undefined && { resctrl }),
 	};
+}
+
+/** Filesystems whose files have no pages of their own to read (no read_folio): EROFS answers ENOTBLK, and wants a loop device. @see statfs(2) */
+const TMPFS_MAGIC = 0x01021994;
+const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
+
+function isDeviceOnly(folder: string): boolean {
+	const view = new DataView(new ArrayBuffer(120));
+	if (syscall(nr.statfs, cString(folder), new Uint8Array(view.buffer)) < 0) return false;
+	const type = view.getUint32(0, true);
+	return type === TMPFS_MAGIC || type === OVERLAYFS_SUPER_MAGIC;
 }
 
 function readKernelVersion(): readonly [major: number, minor: number] {

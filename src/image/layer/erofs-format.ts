@@ -111,7 +111,7 @@ export function encodeDevice(major: number, minor: number): number {
 }
 
 /** CRC-32C without the final inversion, from all ones, as the superblock wants it. */
-function crc32c(bytes: Uint8Array): number {
+export function crc32c(bytes: Uint8Array): number {
 	let crc = 0xffffffff;
 	for (const byte of bytes) {
 		crc ^= byte;

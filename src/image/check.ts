@@ -1,0 +1,215 @@
+// Whether the store is whole: what index.json names is followed down to the bytes, and what is wrong is healed from what is there: a record
+// and a layer file from the blobs, a name from nothing but a pull. Nothing that is good is touched.
+// @see image-spec image-layout.md
+
+import { renameSync, rmSync, statSync } from "node:fs";
+import { isError } from "../base/errors.ts";
+import { exists, LOCK_EX, listFolder, readFile } from "../linux/file.ts";
+import type { Descriptor, Digest } from "../spec/image.ts";
+import { collectVerified, createStore, hasBlob, holdBlobs, streamBlob, writeEntries } from "./blobs.ts";
+import { decodeConfig } from "./config.ts";
+import { verifyStream } from "./digest.ts";
+import { isSoundErofs } from "./layer/erofs-check.ts";
+import { createLayer } from "./layer/layer.ts";
+import { decodeManifest, maxConfigBytes, maxManifestBytes } from "./manifest.ts";
+import { rebuildRecord } from "./rebuild.ts";
+import { collectGarbage } from "./remove.ts";
+import {
+	blobPath,
+	entryName,
+	holdStore,
+	indexDigestKey,
+	layersFolder,
+	readEntries,
+	readRecord,
+	recordPath,
+	type StoreEntry,
+	storeFolder,
+} from "./store.ts";
+
+/** One thing that is wrong. */
+export type Problem = {
+	/** What: `layer "sha256:..."`, `image "docker.io/library/a:1"`. */
+	readonly what: string;
+	readonly why: string;
+	/** What was done about it; undefined: nothing. */
+	readonly repaired?: string;
+};
+
+/** How to look. */
+export type CheckOptions = {
+	readonly repair: boolean;
+	/** Sizes and superblocks in place of every byte. */
+	readonly quick: boolean;
+	readonly onImage?: (name: string) => void;
+};
+
+/** What a check has found. */
+export type CheckResult = { readonly images: number; readonly problems: readonly Problem[] };
+
+/**
+ * Checks every image of the store. Without `quick` every blob is read and hashed, and every layer file is made again and compared. With
+ * `repair` what can be is healed; an image that only a pull could heal loses its place in the index, and the blobs that are good stay until
+ * garbage is collected, so that the pull finds them.
+ * @throws `system`; `busy` never: other commands may run, and wait for nothing but the edit of the index
+ */
+export async function checkStore(root: string, options: CheckOptions): Promise<CheckResult> {
+	if (!exists(storeFolder(root))) return { images: 0, problems: [] };
+	const problems: Problem[] = [];
+	let entries: readonly StoreEntry[];
+	try {
+		entries = readEntries(root);
+	} catch (error) {
+		if (!isError(error, "invalid-spec")) throw error;
+		entries = options.repair ? rebuildIndex(root) : [];
+		const repaired = options.repair ? { repaired: "made again from the records; names are lost, the old one is index.json.damaged" } : {};
+		problems.push({ what: `"${storeFolder(root)}/index.json"`, why: "is damaged", ...repaired });
+	}
+	createStore(root);
+	{
+		using _hold = holdBlobs(root);
+		const seen = new Map<string, boolean>();
+		for (const entry of entries) {
+			options.onImage?.(entryName(entry) || entry.digest);
+			problems.push(...(await checkEntry(root, entry, options, seen)));
+		}
+	}
+	if (options.repair && problems.length > 0) collectGarbage(root);
+	return { images: entries.length, problems };
+}
+
+/** @param seen blobs and layers that were looked at, and whether they are good */
+async function checkEntry(root: string, entry: StoreEntry, options: CheckOptions, seen: Map<string, boolean>): Promise<Problem[]> {
+	const what = `image "${entryName(entry) || entry.digest}"`;
+	const problems: Problem[] = [];
+	const lost: string[] = [];
+	try {
+		const manifest = decodeManifest(await readWhole(root, entry, maxManifestBytes), entry.mediaType, what);
+		const index = entry.annotations?.[indexDigestKey] as Digest | undefined;
+		if (index !== undefined && !exists(blobPath(root, index))) lost.push(`its index "${index}" is missing`);
+		if (manifest.kind === "index") return problems; // another tool's: its blobs are not ours to judge
+		const config = decodeConfig(await readWhole(root, manifest.config, maxConfigBytes), manifest.layers.length, what);
+		for (const [at, layer] of manifest.layers.entries()) {
+			if (!(await isGoodBlob(root, layer, options.quick, seen))) {
+				lost.push(`its blob "${layer.digest}" is missing or damaged`);
+				if (options.repair) rmSync(blobPath(root, layer.digest), { force: true });
+				continue;
+			}
+			const diffID = config.diffIDs[at];
+			if (diffID !== undefined) problems.push(...(await checkLayer(root, layer, diffID, options, seen)));
+		}
+	} catch (error) {
+		if (!isError(error)) throw error;
+		lost.push(error.message);
+	}
+	if (lost.length === 0) {
+		if (readRecord(root, entry.digest) !== undefined) return problems;
+		const repaired = options.repair && (await rebuildRecord(root, entry)) !== undefined ? { repaired: "made again" } : {};
+		return [...problems, { what: `record of ${what}`, why: "is missing or damaged", ...repaired }];
+	}
+	const name = entryName(entry);
+	if (options.repair) dropEntry(root, entry);
+	const repaired = options.repair
+		? { repaired: `taken out of the store${name === "" ? "" : `; bring it back by: corten pull ${name}`}` }
+		: {};
+	return [...problems, ...lost.map((why) => ({ what, why, ...repaired }))];
+}
+
+async function readWhole(root: string, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {
+	return await collectVerified(streamBlob(root, descriptor), descriptor, maxBytes);
+}
+
+async function isGoodBlob(root: string, descriptor: Descriptor, quick: boolean, seen: Map<string, boolean>): Promise<boolean> {
+	const known = seen.get(descriptor.digest);
+	if (known !== undefined) return known;
+	let good = await hasBlob(root, descriptor);
+	if (good && !quick) {
+		try {
+			for await (const _chunk of verifyStream(streamBlob(root, descriptor), descriptor, "blob"));
+		} catch (error) {
+			if (!isError(error)) throw error;
+			good = false;
+		}
+	}
+	seen.set(descriptor.digest, good);
+	return good;
+}
+
+/** Layer files follow from their blobs to the last byte, so a good one is what is made again. */
+async function checkLayer(
+	root: string,
+	layer: Descriptor,
+	diffID: Digest,
+	options: CheckOptions,
+	seen: Map<string, boolean>,
+): Promise<Problem[]> {
+	const base = `${layersFolder(root)}/${diffID.replace(":", "-")}`;
+	const path = exists(`${base}.erofs`) ? `${base}.erofs` : base;
+	if (seen.has(path)) return [];
+	seen.set(path, true);
+	const kind = path === base ? "folder" : "erofs";
+	const what = `layer "${diffID}"`;
+	// A missing one is made again with the record, or by the next start.
+	if (!exists(path)) return [];
+	if (kind === "folder") return [];
+	let good = isSoundErofs(path);
+	if (good && !options.quick) good = await isAsMadeAgain(root, layer, diffID, path);
+	if (good) return [];
+	if (!options.repair) return [{ what, why: "is damaged" }];
+	// Containers that have it mounted keep what they have.
+	renameSync(path, `${path}.damaged`);
+	try {
+		await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind });
+		return [{ what, why: "is damaged", repaired: "made again" }];
+	} catch (error) {
+		if (!isError(error)) throw error;
+		return [{ what, why: `is damaged, and cannot be made again: ${error.message}` }];
+	} finally {
+		rmSync(`${path}.damaged`, { force: true });
+	}
+}
+
+async function isAsMadeAgain(root: string, layer: Descriptor, diffID: Digest, path: string): Promise<boolean> {
+	const folder = `${storeFolder(root)}/tmp/check-${process.pid}`;
+	try {
+		const { path: again } = await createLayer(streamBlob(root, layer), { layersDir: folder, diffID, kind: "erofs" });
+		if (statSync(again).size !== statSync(path).size) return false;
+		return (await hashOf(again)) === (await hashOf(path));
+	} catch (error) {
+		if (!isError(error)) throw error;
+		return false;
+	} finally {
+		rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+async function hashOf(path: string): Promise<string> {
+	const hasher = new Bun.CryptoHasher("sha256");
+	for await (const chunk of Bun.file(path).stream()) hasher.update(chunk);
+	return hasher.digest("hex");
+}
+
+function dropEntry(root: string, entry: StoreEntry): void {
+	using _hold = holdStore(root, LOCK_EX);
+	const kept = readEntries(root).filter(({ digest }) => digest !== entry.digest);
+	writeEntries(root, kept);
+	rmSync(recordPath(root, entry.digest), { force: true });
+}
+
+/** An index of all records there are. Their names are lost with the old one, which stays beside it. */
+function rebuildIndex(root: string): readonly StoreEntry[] {
+	using _hold = holdStore(root, LOCK_EX);
+	const path = `${storeFolder(root)}/index.json`;
+	renameSync(path, `${path}.damaged`);
+	const entries = listFolder(`${root}/records`).flatMap((name): StoreEntry[] => {
+		const digest = `sha256:${name.replace(/\.json$/, "")}` as Digest;
+		const record = readRecord(root, digest);
+		if (record === undefined || !exists(blobPath(root, digest))) return [];
+		const document = JSON.parse(new TextDecoder().decode(readFile(blobPath(root, digest), maxManifestBytes))) as { mediaType?: string };
+		const { os, architecture } = record.config;
+		const mediaType = document.mediaType ?? "application/vnd.oci.image.manifest.v1+json";
+		return [{ mediaType, digest, size: statSync(blobPath(root, digest)).size, platform: { os, architecture } }];
+	});
+	writeEntries(root, entries);
+	return entries;
+}
