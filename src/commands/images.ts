@@ -4,6 +4,8 @@ import { type ListedImage, listImages } from "../image/list.ts";
 import { familiarName, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
 import { formatBytes, formatDuration, formatRows } from "./format.ts";
+import { imageFilterKeys, parseImageFilters } from "./image-filter.ts";
+import { formatTree } from "./image-tree.ts";
 
 const headings = {
 	Repository: "REPOSITORY",
@@ -26,10 +28,11 @@ export const command = defineCommand({
 	options: {
 		all: { kind: "flag", short: "a", help: "accepted for docker's sake: there are no intermediate images" },
 		digests: { kind: "flag", help: "show digests" },
-		filter: { kind: "list", short: "f", metavar: "KEY=VALUE", help: "only some", unsupported: true },
+		filter: { kind: "list", short: "f", metavar: "KEY=VALUE", help: `only those for which it holds: ${imageFilterKeys}` },
 		format: { kind: "value", metavar: "FORMAT", help: 'table, json, a Go template, or "table" and a template' },
 		"no-trunc": { kind: "flag", help: "whole IDs" },
 		quiet: { kind: "flag", short: "q", help: "only IDs" },
+		tree: { kind: "flag", help: "each image once, with its layers and who shares them" },
 	},
 	operands: { min: 0, max: 1 },
 	description: ["Lists the images of the store, the newest first. SIZE is the sum of the layers as they were distributed, compressed."],
@@ -40,7 +43,12 @@ export const command = defineCommand({
 	],
 	run: async (context, options, operands) => {
 		const wanted = operands[0] === undefined ? undefined : filterOf(operands[0]);
-		const images = (await listImages(context.root)).filter((image) => wanted === undefined || wanted(image));
+		const filter = parseImageFilters(options.filter);
+		const images = filter(await listImages(context.root)).filter((image) => wanted === undefined || wanted(image));
+		if (options.tree) {
+			context.print(formatTree(images, (image) => `${repositoryOf(image)}:${image.tag ?? "<none>"}`));
+			return 0;
+		}
 		const nowMs = Date.now();
 		const rows = images.map((image) => viewImage(image, !options["no-trunc"], nowMs));
 		if (options.quiet && options.format === undefined) context.print([...new Set(rows.map(({ ID }) => `${ID}\n`))].join(""));

@@ -52,6 +52,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	pull: entry("images", () => import("./pull.ts")),
 	images: entry("images", () => import("./images.ts")),
 	rmi: entry("images", () => import("./rmi.ts")),
+	"image-prune": entry("images", () => import("./image-prune.ts")),
 	tag: entry("images", () => import("./tag.ts")),
 	untag: entry("images", () => import("./untag.ts")),
 	save: entry("images", () => import("./save.ts")),
@@ -89,7 +90,9 @@ export const aliases: Readonly<Record<string, Readonly<Record<string, readonly [
 		load: ["load"],
 		import: ["import"],
 		history: ["history"],
+		prune: ["image-prune"],
 	},
+	system: { df: ["store", "df"] },
 	container: {
 		run: ["run"],
 		create: ["create"],

@@ -1,0 +1,79 @@
+// How images are shown and cleared away: images with filters and as a tree, image prune, store df.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { type Result, run, top } from "../support/corten.ts";
+import { fixture } from "../support/fixture.ts";
+import { makeImage, passwdLayer, writeImages } from "../support/images.ts";
+import { remove } from "../support/leftovers.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/corten-images-`);
+const program = [`${top}/build/corten`, "--root", `${folder}/root`, "--runroot", `${folder}/run`];
+const corten = (...args: readonly string[]): Promise<Result> => run([...program, ...args]);
+const ok = async (...args: readonly string[]) => {
+	const result = await corten(...args);
+	if (result.status !== 0) throw new Error(`corten ${args.join(" ")}: ${result.status}\n${result.stdout}${result.stderr}`);
+	return result.stdout;
+};
+
+beforeAll(async () => {
+	const one = makeImage({
+		layers: [passwdLayer, [{ path: "one", kind: "file" }]],
+		config: (config) => ({ ...config, created: "2020-01-01T00:00:00Z" }),
+	});
+	const two = makeImage({
+		layers: [passwdLayer, [{ path: "two", kind: "file" }]],
+		config: (config) => ({ ...config, created: "2024-01-01T00:00:00Z" }),
+	});
+	writeImages(`${folder}/layout`, { "example.com/one:1": one, "example.com/two:1": two });
+	for (const name of ["one", "two"]) await ok("pull", "-q", `oci:${folder}/layout:example.com/${name}:1`);
+	await ok("load", "-q", "-i", `${fixture("busybox")}/docker.tar`);
+	await ok("tag", "example.com/two:1", "example.com/two:2");
+	await ok("tag", "example.com/one:1", "example.com/gone:1");
+});
+afterAll(async () => {
+	await remove(folder);
+	rmSync(folder, { recursive: true, force: true });
+});
+
+describe("images", () => {
+	const names = async (...args: readonly string[]) =>
+		(await ok("images", "--format", "{{.Repository}}:{{.Tag}}", ...args)).trim().split("\n").sort();
+	test("--filter", async () => {
+		expect(await names("--filter", "before=example.com/two:1")).toContain("example.com/one:1");
+		expect(await names("--filter", "reference=example.com/two")).toEqual(["example.com/two:1", "example.com/two:2"]);
+		expect(await names("--filter", "dangling=true")).toEqual([""]);
+		expect((await corten("images", "--filter", "nonsense=1")).stderr).toContain("nonsense");
+	});
+
+	test("--tree shows each image once, and what is shared", async () => {
+		const tree = await ok("images", "--tree", "--filter", "reference=example.com/*");
+		expect(tree).toContain("example.com/two:1, example.com/two:2");
+		expect(tree.match(/also in 1 other$/gm)?.length).toBe(2);
+	});
+
+	test("--digests, and docker's two words", async () => {
+		expect(await ok("images", "--digests")).toContain("DIGEST");
+		expect(await ok("image", "ls", "-q", "example.com/two")).toMatch(/^[0-9a-f]{12}\n$/);
+		expect(JSON.parse((await ok("system", "df", "--format", "json")).split("\n")[0] ?? "")).toMatchObject({ Type: "Images" });
+	});
+});
+
+test("image prune takes what has no name, with --all what no container uses, and leaves what one does", async () => {
+	await ok("run", "--name", "user", "--network", "none", "busybox", "true");
+	// The last name moves on: the image stays, without one.
+	await ok("untag", "example.com/gone:1");
+	await ok("tag", "example.com/one:1", "example.com/kept:1");
+	await ok("untag", "example.com/two:1");
+	expect(await ok("image", "prune", "-f")).toContain("Total reclaimed space: ");
+	const before = readdirSync(`${folder}/root/layers`).length;
+	expect(await ok("image", "prune", "-af", "--filter", "until=2021-01-01")).toContain("untagged: example.com/one:1");
+	expect(readdirSync(`${folder}/root/layers`).length).toBe(before - 1);
+	await ok("image", "prune", "-af");
+	expect((await ok("images", "-q")).trim().split("\n").length).toBe(1);
+	await ok("rm", "user");
+	await ok("image", "prune", "-af");
+	expect(await ok("images", "-q")).toBe("");
+	for (const place of ["store/blobs/sha256", "layers", "records"]) expect(readdirSync(`${folder}/root/${place}`)).toEqual([]);
+});
