@@ -63,9 +63,9 @@ describe("images", () => {
 test("image prune takes what has no name, with --all what no container uses, and leaves what one does", async () => {
 	await ok("run", "--name", "user", "--network", "none", "busybox", "true");
 	// The last name moves on: the image stays, without one.
-	await ok("untag", "example.com/gone:1");
+	await ok("untag", "example.com/gone:1", "example.com/gone:1");
 	await ok("tag", "example.com/one:1", "example.com/kept:1");
-	await ok("untag", "example.com/two:1");
+	await ok("untag", "example.com/two:1", "example.com/two:1");
 	expect(await ok("image", "prune", "-f")).toContain("Total reclaimed space: ");
 	const before = readdirSync(`${folder}/root/layers`).length;
 	expect(await ok("image", "prune", "-af", "--filter", "until=2021-01-01")).toContain("untagged: example.com/one:1");

@@ -31,7 +31,9 @@ for (const program of ["bzip2", "xz"]) {
 			expect(Buffer.compare(await inflated(two), tar)).toBe(0);
 		});
 		test("an empty stream is empty", async () => {
-			expect((await inflated(pack(program, new Uint8Array(0)))).length).toBe(0);
+			// Given no bytes, spawnSync hands on whatever stdin this process has.
+			const empty = Bun.spawnSync([program, "-c"], { stdin: "ignore" }).stdout;
+			expect((await inflated(new Uint8Array(empty))).length).toBe(0);
 		});
 		test("cut short, bent, and followed by something", async () => {
 			for (const cut of [12, 1000, packed.length >> 1, packed.length - 1]) {
