@@ -18,6 +18,12 @@ async function inflated(bytes: Uint8Array, chunkBytes = 65_536): Promise<Uint8Ar
 	return Buffer.concat(chunks);
 }
 
+/** What the programs make of nothing. Not made here: Bun 1.4.5 gives a child without input what it finds in a memory file of an earlier one. */
+const emptyStreams: Readonly<Record<string, string>> = {
+	bzip2: "425a683917724538509000000000",
+	xz: "fd377a585a000004e6d6b446000000001cdf44211fb6f37d010000000004595a",
+};
+
 for (const program of ["bzip2", "xz"]) {
 	describe(program, () => {
 		const packed = pack(program, tar);
@@ -31,9 +37,7 @@ for (const program of ["bzip2", "xz"]) {
 			expect(Buffer.compare(await inflated(two), tar)).toBe(0);
 		});
 		test("an empty stream is empty", async () => {
-			// Given no bytes, spawnSync hands on whatever stdin this process has.
-			const empty = Bun.spawnSync([program, "-c"], { stdin: "ignore" }).stdout;
-			expect((await inflated(new Uint8Array(empty))).length).toBe(0);
+			expect((await inflated(Uint8Array.fromHex(emptyStreams[program] ?? ""))).length).toBe(0);
 		});
 		test("cut short, bent, and followed by something", async () => {
 			for (const cut of [12, 1000, packed.length >> 1, packed.length - 1]) {
