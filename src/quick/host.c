@@ -197,6 +197,8 @@ static JSValue become(JSContext *js, JSValueConst this, int count, JSValueConst 
 	getrlimit(RLIMIT_NOFILE, &files); // Bun raises its own before its first line runs; a payload is to have the caller's
 	snprintf(limits, sizeof limits, "%llu:%llu", (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max);
 	setenv("CORTEN_OPEN_FILES", limits, 1);
+	/* Its collector lets garbage grow with the machine's memory; a pull is to stay small on a large one, too. */
+	setenv("BUN_JSC_forceRAMSize", "134217728", 0);
 	signal(SIGPIPE, SIG_DFL);
 	execve(path, arguments, environ);
 	int error = errno;

@@ -19,6 +19,16 @@ const SYNC_FILE_RANGE_WRITE = 2;
 const EEXIST = 17;
 const zeros = Buffer.alloc(blockBytes);
 
+/** A file without a name, or one that loses it at once where there is no such thing: nobody finds it, and it goes with its descriptor. */
+export function openNameless(folder: string): Fd {
+	const opened = syscall(nr.openat, AT_FDCWD, cString(folder), O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600);
+	if (opened !== -95 && opened !== -21) return new Fd(check(opened, `cannot make a file in "${folder}"`));
+	const path = `${folder}/.${process.pid}-${crypto.randomUUID()}.tmp`;
+	const file = openFd(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+	unlink(path);
+	return file;
+}
+
 /** A nameless file of 4 KiB blocks, written front to back. */
 export class BlockFile implements Disposable {
 	readonly #folder: string;

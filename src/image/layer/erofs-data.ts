@@ -1,21 +1,24 @@
-// File contents on their way into an EROFS layer: small ones wait in memory to lie beside their inode, large ones go straight into
+// File contents on their way into an EROFS layer: small ones wait in a scratch file to lie beside their inode, large ones go straight into
 // blocks, sparse ones into chunks of which only those with data exist.
 
 import { CortenError } from "../../base/errors.ts";
-import { type BlockFile, blockBytes } from "./block-file.ts";
+import type { Fd } from "../../linux/file.ts";
+import { check, syscall } from "../../linux/libc.ts";
+import { nr } from "../../linux/syscalls.ts";
+import { type BlockFile, blockBytes, openNameless } from "./block-file.ts";
 import { inodeBytes, nullBlock, xattrBytes } from "./erofs-format.ts";
 import type { Extents } from "./sparse.ts";
 import type { FileData, Inode } from "./tree.ts";
 
 /** Up to here a file shares its inode's block: one read fetches both, and it saves half a block. Larger ones would waste metadata. */
 const inlineMaxBytes = 2048;
-/** What inline files may hold of memory, all together; later ones get blocks of their own. */
-const inlineBudgetBytes = 32 << 20;
-const slabBytes = 1 << 20;
+/** The scratch file is written in pieces of this size. */
+const scratchBytes = 256 << 10;
 /** A chunk map's length; a file with more 4 KiB chunks gets larger chunks (lastlog: 1 TB of hole in 16 KB of tar). */
 const chunksMax = 1 << 14;
 
 type Chunks = Extract<FileData, { kind: "chunks" }>;
+type Inline = Extract<FileData, { kind: "inline" }>;
 
 /** The content being written. */
 type Open = {
@@ -31,14 +34,61 @@ type Open = {
 };
 
 /** Takes one content after another. @see LayerWriter */
-export class ErofsData {
+export class ErofsData implements Disposable {
 	readonly #file: BlockFile;
-	#slab = new Uint8Array(0);
-	#inlineBytes = 0;
+	/** What waits: nameless, and mostly in the page cache until it is read back. */
+	readonly #scratch: Fd;
+	readonly #pending = new Uint8Array(scratchBytes);
+	#pendingBytes = 0;
+	#scratchEnd = 0;
 	#open: Open | undefined;
 
-	constructor(file: BlockFile) {
+	/** @param folder where the scratch file may lie */
+	constructor(file: BlockFile, folder: string) {
 		this.#file = file;
+		this.#scratch = openNameless(folder);
+	}
+
+	[Symbol.dispose](): void {
+		this.#scratch[Symbol.dispose]();
+	}
+
+	/** What waits for an inode. @throws `system` */
+	readInline({ at }: Inline, size: number): Uint8Array {
+		this.#flush();
+		const bytes = new Uint8Array(size);
+		for (let done = 0; done < size; ) {
+			const got = check(
+				syscall(nr.pread64, this.#scratch.number, bytes.subarray(done), size - done, at + done),
+				"cannot read scratch file",
+			);
+			if (got === 0) throw new CortenError("bug", "a layer's scratch file is too short");
+			done += got;
+		}
+		return bytes;
+	}
+
+	#flush(): void {
+		const { number } = this.#scratch;
+		for (let done = 0; done < this.#pendingBytes; ) {
+			const part = this.#pending.subarray(done, this.#pendingBytes);
+			done += check(
+				syscall(nr.pwrite64, number, part, part.length, this.#scratchEnd - this.#pendingBytes + done),
+				"cannot write scratch file",
+			);
+		}
+		this.#pendingBytes = 0;
+	}
+
+	#keep(bytes: Uint8Array): void {
+		for (let done = 0; done < bytes.length; ) {
+			if (this.#pendingBytes === scratchBytes) this.#flush();
+			const part = bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
+			this.#pending.set(part, this.#pendingBytes);
+			this.#pendingBytes += part.length;
+			this.#scratchEnd += part.length;
+			done += part.length;
+		}
 	}
 
 	open(inode: Inode, extents: Extents | undefined): void {
@@ -55,17 +105,8 @@ export class ErofsData {
 			if (chunks > chunksMax) throw new CortenError("invalid-spec", `cannot write layer: a sparse file of ${size} bytes is too large`);
 			return { kind: "chunks", bits, map: new Uint32Array(chunks).fill(nullBlock) };
 		}
-		if (
-			size <= inlineMaxBytes &&
-			inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes &&
-			this.#inlineBytes + size <= inlineBudgetBytes
-		) {
-			if (this.#slab.length < size) this.#slab = new Uint8Array(slabBytes);
-			const bytes = this.#slab.subarray(0, size);
-			this.#slab = this.#slab.subarray(size);
-			this.#inlineBytes += size;
-			return { kind: "inline", bytes };
-		}
+		if (size <= inlineMaxBytes && inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes)
+			return { kind: "inline", at: this.#scratchEnd };
 		return { kind: "plain", block: this.#nextBlock() };
 	}
 
@@ -80,7 +121,7 @@ export class ErofsData {
 		const open = this.#open;
 		if (open === undefined) throw new CortenError("bug", "a layer's data has no file");
 		if (open.data.kind === "chunks") this.#writeChunks(open.data, open, bytes);
-		else if (open.data.kind === "inline") open.data.bytes.set(bytes, open.done);
+		else if (open.data.kind === "inline") this.#keep(bytes);
 		else this.#file.write(bytes);
 		open.done += bytes.length;
 	}

@@ -102,10 +102,10 @@ function placeAll(root: Inode): Area {
 }
 
 /** The bytes a folder or link has as its content. */
-function* contentOf(place: Place, area: Area): Iterable<Uint8Array> {
+function* contentOf(place: Place, area: Area, data: ErofsData): Iterable<Uint8Array> {
 	const { inode } = place;
 	if (inode.kind === "symlink") yield encodeBytes(inode.target);
-	else if (inode.data.kind === "inline") yield inode.data.bytes;
+	else if (inode.data.kind === "inline") yield data.readInline(inode.data, inode.size);
 	else if (inode.kind === "directory") {
 		yield* direntBlocks(place.names, (name) => {
 			const target = name === "." ? place : name === ".." ? (place.parent ?? place) : placeOf(area, inode.children.get(name));
@@ -124,7 +124,7 @@ function unionOf({ inode, block, layout }: Place): number {
 }
 
 /** Writes the metadata behind the contents. @returns block 0 */
-function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array {
+function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8Array): Uint8Array {
 	const area = placeAll(root);
 	const metaBlock = file.align();
 	const start = file.position;
@@ -146,7 +146,7 @@ function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array
 		encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs), number: inode.number }, encoded);
 		file.write(encodedBytes);
 		if (xattrs.size > 0) file.write(encodeXattrs(xattrs));
-		if (place.layout === layouts.inline) for (const part of contentOf(place, area)) file.write(part);
+		if (place.layout === layouts.inline) for (const part of contentOf(place, area, data)) file.write(part);
 		if (inode.data.kind !== "chunks") continue;
 		chunked = true;
 		const map = new DataView(new ArrayBuffer(inode.data.map.length * 4));
@@ -155,7 +155,7 @@ function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array
 	}
 	for (const place of outside) {
 		file.align();
-		for (const part of contentOf(place, area)) file.write(part);
+		for (const part of contentOf(place, area, data)) file.write(part);
 	}
 	const blocks = file.align();
 	return encodeSuperBlock({ rootNid: firstOffset / slotBytes, inodes: area.places.length, blocks, metaBlock, id, chunked });
@@ -163,14 +163,18 @@ function writeMetadata(file: BlockFile, root: Inode, id: Uint8Array): Uint8Array
 
 /** A writer of one EROFS layer file at `path`, in a folder that exists. @see LayerWriter */
 export function createErofsWriter(path: string): LayerWriter {
-	const file = new BlockFile(path.slice(0, path.lastIndexOf("/")) || "/");
+	const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+	const file = new BlockFile(folder);
 	file.seek(blockBytes);
-	const data = new ErofsData(file);
+	const data = new ErofsData(file, folder);
 	return {
 		open: (inode: Inode, extents: Extents | undefined) => data.open(inode, extents),
 		write: (bytes) => data.write(bytes),
 		close: () => data.close(),
-		commit: (root, id) => file.commit(path, writeMetadata(file, root, id)),
-		[Symbol.dispose]: () => file[Symbol.dispose](),
+		commit: (root, id) => file.commit(path, writeMetadata(file, data, root, id)),
+		[Symbol.dispose]: () => {
+			data[Symbol.dispose]();
+			file[Symbol.dispose]();
+		},
 	};
 }

@@ -14,8 +14,8 @@ import { checkXattrs, type Xattrs } from "./xattrs.ts";
 /** Where a file's content lies; made by a writer, only understood by it. */
 export type FileData =
 	| { readonly kind: "empty" }
-	/** In memory, to be put beside the inode. */
-	| { readonly kind: "inline"; readonly bytes: Uint8Array }
+	/** In the writer's scratch file from there, to be put beside the inode. */
+	| { readonly kind: "inline"; readonly at: number }
 	/** Contiguous blocks of the layer file. */
 	| { readonly kind: "plain"; readonly block: number }
 	/** One block address a chunk of `4096 << bits` bytes; 0xffffffff is a hole. */
