@@ -4,7 +4,7 @@ import { isatty } from "node:tty";
 import { CortenError } from "../base/errors.ts";
 import { openMerged } from "../image/layer/merged.ts";
 import { tarOfMerged } from "../image/layer/tar-of.ts";
-import { writeBlobFile } from "../image/sinks/blob-file.ts";
+import { writeOutputFile } from "../image/sinks/blob-file.ts";
 import { writeOutput } from "../linux/output.ts";
 import { findContainer } from "../supervise/state.ts";
 import { defineCommand } from "./command.ts";
@@ -26,7 +26,7 @@ export const command = defineCommand({
 		if (output === undefined && isatty(1))
 			throw new CortenError("invalid-argument", "cannot export a container to a terminal", { hint: "name a file with --output" });
 		using merged = openMerged(containerLayers(findContainer(context.root, target)));
-		if (output !== undefined && output !== "-") await writeBlobFile(output, inTurns(tarOfMerged(merged.root)));
+		if (output !== undefined && output !== "-") await writeOutputFile(output, inTurns(tarOfMerged(merged.root)));
 		else for (const chunk of tarOfMerged(merged.root)) writeOutput(1, chunk);
 		return 0;
 	},

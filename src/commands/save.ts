@@ -5,7 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import { createStore, holdBlobs, temporaryFolder } from "../image/blobs.ts";
 import { copyImage } from "../image/copy.ts";
 import { type ArchiveKind, createArchive } from "../image/sinks/archive.ts";
-import { writeBlobFile } from "../image/sinks/blob-file.ts";
+import { writeOutputFile } from "../image/sinks/blob-file.ts";
 import { openSink } from "../image/sinks/open.ts";
 import { storeSource } from "../image/sources/store.ts";
 import { writeOutput } from "../linux/output.ts";
@@ -68,7 +68,7 @@ export const command = defineCommand({
 			await using source = storeSource(root, image, { index: copying.all });
 			await copyImage(source, image, archive.sink(source.names()), copying);
 		}
-		if (output !== undefined && output !== "-") await writeBlobFile(output, archive.content());
+		if (output !== undefined && output !== "-") await writeOutputFile(output, archive.content());
 		else for await (const chunk of archive.content()) writeOutput(1, chunk);
 		return 0;
 	},

@@ -103,6 +103,14 @@ describe("what corten writes, skopeo reads, with the digest it had", () => {
 		});
 	}
 
+	test("what is no regular file stays what it is", () => {
+		must(["mknod", `${folder}/null`, "c", "1", "3"]);
+		must(["ln", "-s", "one.docker.tar", `${folder}/link.tar`]);
+		corten("save", "-o", `${folder}/null`, "example.com/shape:one");
+		corten("save", "-o", `${folder}/link.tar`, "example.com/shape:one");
+		expect(must(["stat", "-c", "%F", `${folder}/null`, `${folder}/link.tar`]).toString()).toBe("character special file\nsymbolic link\n");
+	});
+
 	test("umoci reads the layout, and unpacks the image", () => {
 		must(["umoci", "unpack", "--image", `${folder}/oci:example.com/shape:ten`, `${folder}/bundle`]);
 		expect(readFileSync(`${folder}/bundle/rootfs/f3`, "utf8")).toBe("3");

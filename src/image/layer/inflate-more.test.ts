@@ -18,7 +18,7 @@ async function inflated(bytes: Uint8Array, chunkBytes = 65_536): Promise<Uint8Ar
 	return Buffer.concat(chunks);
 }
 
-/** What the programs make of nothing. Not made here: Bun 1.4.5 gives a child without input what it finds in a memory file of an earlier one. */
+/** What the programs make of nothing. */
 const emptyStreams: Readonly<Record<string, string>> = {
 	bzip2: "425a683917724538509000000000",
 	xz: "fd377a585a000004e6d6b446000000001cdf44211fb6f37d010000000004595a",

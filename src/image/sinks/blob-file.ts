@@ -1,6 +1,6 @@
 // A blob or document as a file of its own, durable before it has its name; what the sinks that write folders share.
 
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { CortenError, isError } from "../../base/errors.ts";
 import type { Descriptor } from "../../spec/image.ts";
 
@@ -28,6 +28,26 @@ export async function writeBlobFile(path: string, content: AsyncIterable<Uint8Ar
 
 function errnoOf(cause: unknown): { readonly errno?: number } {
 	return cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? { errno: Math.abs(cause.errno) } : {};
+}
+
+/**
+ * Writes a stream to where a person wants it: a file is replaced when its bytes are all there; what is no regular file (a device, a pipe, a
+ * link to one) is written into, and stays what it is.
+ * @throws as {@link writeBlobFile}
+ */
+export async function writeOutputFile(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+	const found = await stat(path).catch(() => undefined);
+	if (found === undefined || found.isFile()) return await writeBlobFile(await realpath(path).catch(() => path), content);
+	try {
+		const file = await open(path, "w");
+		try {
+			for await (const chunk of content) for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+		} finally {
+			await file.close();
+		}
+	} catch (cause) {
+		throw isError(cause) ? cause : new CortenError("system", `cannot write "${path}"`, { cause, ...errnoOf(cause) });
+	}
 }
 
 /** Whether a file is there with a blob's size; it got its name when it was whole. */
