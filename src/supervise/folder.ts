@@ -61,7 +61,8 @@ export function createContainer(root: string, runroot: string, record: Container
 	const lockFd = makeLocked(root, named, folder);
 	try {
 		const name = reserveName(root, named, record.name === "", folder);
-		if (!record.removeAtEnd) syncFolder(containersFolder(root));
+		// A power cut must not leave a kept container without its name.
+		if (!record.removeAtEnd) for (const kept of [namesFolder(root), containersFolder(root)]) syncFolder(kept);
 		return { id: record.id, name, folder, nameLink: nameLink(root, name), lockFd };
 	} catch (error) {
 		removeNew(folder);
