@@ -4,7 +4,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import { keepPrevious, takeNameBack } from "../image/previous.ts";
 import { peekImage, pullImage } from "../image/pull.ts";
 import { formatReference, parseSource } from "../image/reference.ts";
-import { findImage } from "../image/store.ts";
+import { entryName, findImage, findShortName, readEntries } from "../image/store.ts";
 import type { Digest } from "../spec/image.ts";
 import type { ContainerRecord } from "../supervise/record.ts";
 import { readStartFile } from "../supervise/start-file.ts";
@@ -42,6 +42,8 @@ type Options = {
 	readonly dryRun: boolean;
 	readonly retry: boolean;
 	readonly tlsVerify: boolean;
+	/** Whether it was said, not assumed. */
+	readonly tlsVerifyGiven: boolean;
 	readonly probationMs: number;
 };
 
@@ -82,6 +84,7 @@ export const command = defineCommand({
 			dryRun: options["dry-run"],
 			retry: options.retry,
 			tlsVerify: parseTlsVerify(options["tls-verify"]),
+			tlsVerifyGiven: options["tls-verify"] !== undefined,
 			probationMs: parseProbation(options.probation),
 		};
 		const rows: Record<string, string>[] = [];
@@ -108,7 +111,7 @@ function findTargets(context: Context): { readonly targets: readonly Target[]; r
 		const policy = container.record.labels[label];
 		if (container.state.process === null || policy === undefined || policy === "" || policy === "disabled") continue;
 		try {
-			targets.push(targetOf(container, policy));
+			targets.push(targetOf(context.root, container, policy));
 		} catch (error) {
 			if (!isError(error)) throw error;
 			warn(context)(error);
@@ -118,7 +121,7 @@ function findTargets(context: Context): { readonly targets: readonly Target[]; r
 	return { targets, refused };
 }
 
-function targetOf({ record, folder }: Container, word: string): Target {
+function targetOf(root: string, { record, folder }: Container, word: string): Target {
 	const policy = word === "image" ? "registry" : word; // podman's older word
 	const refuse = (why: string, hint?: string): CortenError =>
 		new CortenError("unsupported", `cannot update container "${record.name}": ${why}`, hint === undefined ? {} : { hint });
@@ -127,7 +130,8 @@ function targetOf({ record, folder }: Container, word: string): Target {
 	if (record.unit.own || readStartFile(folder) !== undefined) {
 		throw refuse("its unit starts the same container again", "write a unit with ExecStart=corten run --rm ...");
 	}
-	const source = record.image === null ? undefined : parseSource(record.image.reference);
+	const resolved = record.image === null ? undefined : findShortName(readEntries(root), record.image.reference);
+	const source = record.image === null ? undefined : parseSource(resolved === undefined ? record.image.reference : entryName(resolved));
 	if (record.image === null || source?.transport !== "docker") throw refuse("its image has no name in a registry");
 	if (source.reference.digest !== undefined) throw refuse("its image is named by a digest, which never means another");
 	return {
@@ -172,8 +176,13 @@ async function updateGroup(context: Context, group: readonly Target[], options: 
 	}
 }
 
-async function latestDigest(context: Context, image: string, policy: Target["policy"], { tlsVerify }: Options): Promise<Digest> {
-	if (policy === "registry") return peekImage(image, { root: context.root, registry: { tlsVerify } });
+async function latestDigest(
+	context: Context,
+	image: string,
+	policy: Target["policy"],
+	{ tlsVerify, tlsVerifyGiven }: Options,
+): Promise<Digest> {
+	if (policy === "registry") return peekImage(image, { root: context.root, registry: { tlsVerify, tlsVerifyGiven } });
 	const record = await findImage(context.root, image);
 	if (record === undefined) throw new CortenError("not-found", `cannot find image "${image}" in the store`);
 	return record.digest;
@@ -209,8 +218,8 @@ async function update(context: Context, group: readonly Target[], plans: readonl
 	return outcomes;
 }
 
-async function pull(context: Context, image: string, { tlsVerify }: Options): Promise<Digest> {
-	const result = await pullImage(image, { root: context.root, registry: { tlsVerify } });
+async function pull(context: Context, image: string, { tlsVerify, tlsVerifyGiven }: Options): Promise<Digest> {
+	const result = await pullImage(image, { root: context.root, registry: { tlsVerify, tlsVerifyGiven } });
 	if (result.warning !== undefined) context.log("warn", result.warning);
 	return result.record.digest;
 }

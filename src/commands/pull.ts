@@ -28,6 +28,8 @@ export const command = defineCommand({
 	description: [
 		"IMAGE is a reference as docker takes it (NAME[:TAG][@DIGEST], docker.io and latest if not said), docker://REFERENCE, oci:PATH[:NAME] for " +
 			"an OCI image layout, or docker-archive:PATH[:NAME] for what docker save writes. corten/hello comes with corten.",
+		"containers-registries.conf(5) is read as podman reads it: mirrors are tried before the registry itself, a name without registry is an alias or sought in the search registries " +
+			"(docker.io if there are none). The image keeps the name it was asked for by.",
 		"Every byte is verified against its digest. Credentials are those of podman login and docker login: $REGISTRY_AUTH_FILE, " +
 			"$XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json. Registries are spoken to over TLS, but for those on this machine.",
 		"aci:PATH is an image archive of appc's, whose dependencies lie beside it; appc:NAME[:VERSION][,LABEL=VALUE] one that is found by discovery: by ac-discovery tags in the web page at " +

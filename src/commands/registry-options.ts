@@ -6,7 +6,11 @@ import { parseTlsVerify } from "./tls-verify.ts";
 
 /** Spread into the options of a command. */
 export const registryOptions = {
-	"tls-verify": { kind: "value", metavar: "BOOL", help: "false: accept any certificate, and plain http (default true)" },
+	"tls-verify": {
+		kind: "value",
+		metavar: "BOOL",
+		help: "false: accept any certificate, and plain http (default: as registries.conf says, else true)",
+	},
 	authfile: { kind: "value", metavar: "FILE", help: "credentials file (default: $REGISTRY_AUTH_FILE, or podman's and docker's)" },
 	"cert-dir": {
 		kind: "value",
@@ -27,6 +31,7 @@ export function parseRegistryOptions(options: {
 	if (options.creds !== undefined && colon < 1) throw new CortenError("invalid-argument", "cannot parse --creds: expected USER:PASSWORD");
 	return {
 		tlsVerify: parseTlsVerify(options["tls-verify"]),
+		tlsVerifyGiven: options["tls-verify"] !== undefined,
 		...(options.authfile === undefined ? {} : { environment: { ...process.env, REGISTRY_AUTH_FILE: options.authfile } }),
 		...(options["cert-dir"] === undefined ? {} : { certificateFolder: options["cert-dir"] }),
 		...(options.creds === undefined

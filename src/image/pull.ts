@@ -9,11 +9,12 @@ import type { LayerSource } from "../spec/rootfs.ts";
 import type { WebOptions } from "./appc/web.ts";
 import { collectVerified, createStore, hasBlob, holdBlobs, readBlob, temporaryFolder, updateEntries, writeBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
-import { nameEntry } from "./entries.ts";
+import { nameEntry, rememberShortName } from "./entries.ts";
 import { type Manifest, maxConfigBytes } from "./manifest.ts";
 import { hostPlatform } from "./platform.ts";
 import { type PullProgress, pullLayers } from "./pull-layers.ts";
 import { createRecord } from "./rebuild.ts";
+import { formatReference, shortNameOf } from "./reference.ts";
 import { collectGarbage } from "./remove.ts";
 import { checkPlatform, resolveManifest } from "./resolve.ts";
 import { openSource } from "./sources/open.ts";
@@ -66,9 +67,29 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
 		const record = await findImage(root, text, options.platform);
 		if (record !== undefined) return { record, names: [], digest: record.digest, changed: false };
 	}
+	const short = shortNameOf(text);
+	if (options.policy === "missing" && short !== undefined) {
+		const found = await findResolved(text, short, options);
+		if (found !== undefined) return { record: found, names: [], digest: found.digest, changed: false };
+	}
 	const result = await pullHeld(text, options);
+	const [name] = result.names;
+	if (short !== undefined && name !== undefined) updateEntries(root, (entries) => rememberShortName(entries, short, name));
 	if (result.changed) collectGarbage(root);
 	return result;
+}
+
+// An image that was pulled by its full name, asked for by a short one for the first time: no registry need be asked.
+async function findResolved(text: string, short: string, { root, platform, registry }: PullOptions): Promise<ImageRecord | undefined> {
+	const { resolveName } = await import("./registries/short-names.ts");
+	for (const reference of resolveName(text, registry?.environment ?? process.env)) {
+		const name = formatReference(reference);
+		const record = await findImage(root, name, platform);
+		if (record === undefined) continue;
+		updateEntries(root, (entries) => rememberShortName(entries, short, name));
+		return record;
+	}
+	return undefined;
 }
 
 /**

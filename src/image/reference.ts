@@ -105,6 +105,19 @@ export function formatFamiliar(reference: Reference): string {
 	return reference.digest === undefined ? `${name}:${reference.tag ?? "latest"}` : `${name}@${reference.digest}`;
 }
 
+/** Whether a reference as typed names no registry: `alpine`, `team/app:1`. */
+export function isShortName(text: string): boolean {
+	const slash = text.indexOf("/");
+	const first = text.slice(0, Math.max(slash, 0));
+	return !(slash > 0 && (/[.:A-Z[]/.test(first) || first === "localhost"));
+}
+
+/** A short name as the store remembers it, with its tag: `alpine:latest`; undefined for any other name. */
+export function shortNameOf(text: string): string | undefined {
+	if (!isShortName(text) || hasTransport(text)) return undefined;
+	return /[:@]/.test(text) ? text : `${text}:latest`;
+}
+
 /** Whether the text begins with the word of a transport: it is no name of the store's. */
 export function hasTransport(text: string): boolean {
 	const colon = text.indexOf(":");

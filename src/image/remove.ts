@@ -15,6 +15,7 @@ import {
 	entryName,
 	findById,
 	findEntry,
+	findShortName,
 	holdStore,
 	indexDigestKey,
 	layersFolder,
@@ -83,7 +84,7 @@ function removeEntries(root: string, text: string, force: boolean): Removal {
 
 function findTargets(root: string, entries: readonly StoreEntry[], text: string): readonly StoreEntry[] {
 	const isId = /^(?:sha256:)?[0-9a-f]{3,64}$/.test(text);
-	const named = isId && text.length >= 64 ? undefined : findEntry(entries, parseReference(text));
+	const named = isId && text.length >= 64 ? undefined : (findShortName(entries, text) ?? findEntry(entries, parseReference(text)));
 	if (named !== undefined) return [named];
 	return isId ? findById(root, entries, text).map(({ entry }) => entry) : [];
 }

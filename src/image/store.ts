@@ -7,7 +7,7 @@
 import { CortenError, isError } from "../base/errors.ts";
 import { exists, type Fd, type LOCK_EX, LOCK_SH, lock, O_DIRECTORY, O_RDONLY, openFd, readTextIfPresent } from "../linux/file.ts";
 import type { Digest, ImageRecord, Platform } from "../spec/image.ts";
-import { formatReference, hasTransport, parseSource, type Reference } from "./reference.ts";
+import { formatReference, hasTransport, parseSource, type Reference, shortNameOf } from "./reference.ts";
 
 /** The annotation that names an image in a layout. @see image-spec annotations.md */
 export const refNameKey = "org.opencontainers.image.ref.name";
@@ -19,6 +19,9 @@ export const wholeIndexKey = "io.corten.index.whole";
 
 /** Our annotation of an entry without a name: the name it had before an update. */
 export const previousKey = "io.corten.previous";
+
+/** Our annotation: short names that were resolved to this entry's name when it was pulled, as `alpine:latest`, with blanks between. */
+export const shortNamesKey = "io.corten.short-names";
 
 /** An entry of store/index.json; other tools may have written it. */
 export type StoreEntry = {
@@ -101,6 +104,19 @@ export function findEntry(entries: readonly StoreEntry[], reference: Reference):
 	);
 }
 
+/** The short names that mean an entry. */
+export function shortNames(entry: StoreEntry): readonly string[] {
+	return entry.annotations?.[shortNamesKey]?.split(" ") ?? [];
+}
+
+/** The entry that a short name was resolved to when it was pulled, so that registries.conf need not be read to find it again (decision 29). */
+export function findShortName(entries: readonly StoreEntry[], text: string): StoreEntry | undefined {
+	// Most stores have none, and then this costs nothing.
+	if (!entries.some((entry) => entry.annotations?.[shortNamesKey] !== undefined)) return undefined;
+	const short = shortNameOf(text);
+	return short === undefined ? undefined : entries.find((entry) => entryName(entry) !== "" && shortNames(entry).includes(short));
+}
+
 /**
  * The record of a manifest, checked only for what a start relies on: it is derived data, written by corten below a 0700 folder.
  * @returns undefined when it is lost, damaged, or speaks of layers that are not there
@@ -162,7 +178,7 @@ function suits(record: ImageRecord, platform: Platform | undefined): boolean {
  */
 export async function findImage(root: string, text: string, platform?: Platform): Promise<ImageRecord | undefined> {
 	const entries = readEntries(root);
-	const entry = findShort(entries, text) ?? findTyped(entries, text);
+	const entry = findShortName(entries, text) ?? findShort(entries, text) ?? findTyped(entries, text);
 	if (entry === undefined) {
 		const record = findById(root, entries, text)[0]?.record;
 		return record !== undefined && suits(record, platform) ? record : undefined;

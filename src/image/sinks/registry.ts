@@ -28,6 +28,8 @@ export function registrySink(reference: Reference, options: RegistrySinkOptions)
 	const others = mountFrom.filter((repository) => repository !== reference.repository).slice(0, 8);
 	const scopes = [`repository:${reference.repository}:pull,push`, ...others.map((repository) => `repository:${repository}:pull`)];
 	const session = createSession(reference, rest, scopes);
+	// Elsewhere those repositories are others, or none.
+	if (placeOf(session) !== `${reference.domain}/${reference.repository}`) others.length = 0;
 	/** Uploads that a refused mount has begun. */
 	const begun = new Map<Digest, URL>();
 	let last: { readonly descriptor: Descriptor; readonly bytes: Uint8Array } | undefined;

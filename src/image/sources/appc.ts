@@ -13,6 +13,7 @@ import { type Web, type WebOptions, webOf } from "../appc/web.ts";
 import { hostPlatform } from "../platform.ts";
 import type { PullProgress } from "../pull-layers.ts";
 import { formatReference, parseReference, type Reference } from "../reference.ts";
+import { isRegistryAbsent } from "./absent.ts";
 import { aciSource } from "./aci.ts";
 import type { ImageSource } from "./source.ts";
 
@@ -176,16 +177,4 @@ export function registryOrAppc(registry: ImageSource, reference: Reference, opti
 			if (chosen !== registry) await chosen[Symbol.asyncDispose]();
 		},
 	};
-}
-
-/** Nobody listens, no such host, or no such image. */
-export function isRegistryAbsent(error: unknown): boolean {
-	if (isError(error, "not-found")) return true;
-	for (let link: unknown = error; link instanceof Error; link = link.cause)
-		if (
-			"code" in link &&
-			["ECONNREFUSED", "ConnectionRefused", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"].includes(String(link.code))
-		)
-			return true;
-	return false;
 }

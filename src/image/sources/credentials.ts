@@ -33,10 +33,28 @@ export function authFiles(environment: Readonly<Record<string, string | undefine
 /**
  * Finds credentials for a repository: the entry of the longest path (`host/a/b`, `host/a`, `host`) in the first file that has one.
  * @param domain as in the reference: `docker.io`, `quay.io`, `localhost:5000`
+ * @param helpers credential helpers that are asked in order; `containers-auth.json` among them is the files. None: the files
  * @returns undefined if there are none
  * @throws `invalid-spec` for a file that cannot be decoded; `permission-denied`; `unavailable` if a credential helper fails
  */
 export async function findCredentials(
+	domain: string,
+	repository: string,
+	environment: Readonly<Record<string, string | undefined>>,
+	helpers: readonly string[] = [],
+): Promise<Credentials | undefined> {
+	for (const helper of helpers.length === 0 ? [filesHelper] : helpers) {
+		const found =
+			helper === filesHelper ? await findInFiles(domain, repository, environment) : await askHelper(helper, domain, environment);
+		if (found !== undefined) return found;
+	}
+	return undefined;
+}
+
+/** The word of registries.conf's credential-helpers that means the files. */
+const filesHelper = "containers-auth.json";
+
+async function findInFiles(
 	domain: string,
 	repository: string,
 	environment: Readonly<Record<string, string | undefined>>,

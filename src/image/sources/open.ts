@@ -33,7 +33,7 @@ export async function openSource(text: string, options: SourceOptions): Promise<
 	const source = parseSource(text);
 	switch (source.transport) {
 		case "docker":
-			return await openReference(source.reference, options, text.startsWith("docker://"));
+			return await openReference(source.reference, text, options);
 		case "oci":
 			return (await import("./oci-layout.ts")).ociLayoutSource(source.path, source.name);
 		case "docker-archive":
@@ -54,12 +54,23 @@ function appcOptions(options: SourceOptions) {
 	return { ...options, temporaryFolder: temporaryFolder(options.root) };
 }
 
-async function openReference(reference: Reference, options: SourceOptions, explicit: boolean): Promise<ImageSource> {
-	const name = formatReference(reference);
+// A reference with its transport is one of docker.io where it names no registry, as skopeo reads it; a name alone may be short.
+async function openReference(plain: Reference, text: string, options: SourceOptions): Promise<ImageSource> {
+	const explicit = text.startsWith("docker://");
+	const name = formatReference(plain);
 	const builtin = builtinLayout(name);
 	if (builtin !== undefined) return (await import("./oci-layout.ts")).ociLayoutSource(builtin, undefined, name);
-	const registry = (await import("./registry.ts")).registrySource(reference, { tlsVerify: true, ...options.registry });
-	if (explicit || options.appc === undefined) return registry;
+	const [{ loadRegistries }, { resolveName }, { placedSource }] = await Promise.all([
+		import("../registries/load.ts"),
+		import("../registries/short-names.ts"),
+		import("../registries/source.ts"),
+	]);
+	const environment = options.registry?.environment ?? process.env;
+	const config = loadRegistries(environment);
+	const names = explicit ? [plain] : resolveName(text, environment, config);
+	const registry = placedSource(names, config, { tlsVerify: true, ...options.registry });
+	const [reference = plain] = names;
+	if (explicit || options.appc === undefined || names.length > 1) return registry;
 	const { mayBeAppc, registryOrAppc } = await import("./appc.ts");
 	return mayBeAppc(reference) ? registryOrAppc(registry, reference, appcOptions(options)) : registry;
 }

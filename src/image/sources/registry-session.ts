@@ -4,6 +4,8 @@
 import { CortenError, isError } from "../../base/errors.ts";
 import { decodeJson, fallback, list, object, quote, string } from "../../spec/decode.ts";
 import type { Reference } from "../reference.ts";
+import { loadRegistries } from "../registries/load.ts";
+import { checkAllowed, type Place, primaryPlace } from "../registries/places.ts";
 import { type AuthContext, answerChallenge } from "./auth.ts";
 import { type Certificates, findCertificates } from "./certificates.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
@@ -13,6 +15,10 @@ import { defaultPatience, isCertificateError, type Patience, type Reply, type Re
 export type RegistryOptions = {
 	/** false accepts any certificate, and plain http. */
 	readonly tlsVerify: boolean;
+	/** Whether a person has said so: then it counts for every place, whatever registries.conf says. */
+	readonly tlsVerifyGiven?: boolean;
+	/** The reference is a place already, and registries.conf has been asked. */
+	readonly placed?: boolean;
 	readonly patience?: Patience;
 	/** Where to look for credentials files; the program's environment if not given. */
 	readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -38,12 +44,44 @@ export type Session = Omit<RegistryOptions, "credentials"> & {
 	answering: Promise<string> | undefined;
 };
 
-/** Begins a session; nothing is sent. Credentials belong to this registry alone. */
+// Whatever is asked of a registry obeys registries.conf: where its images are, whether it may be spoken to, and how.
+function createPlaced(name: Session["reference"], options: RegistryOptions, scopes: readonly string[]): Session {
+	const place = primaryPlace(loadRegistries(options.environment ?? process.env), name);
+	checkAllowed(place);
+	const { domain, repository } = place.reference;
+	const own = `repository:${name.repository}:`;
+	return createSession(
+		{ domain, repository },
+		optionsFor(name.domain, place, options),
+		scopes.map((scope) => (scope.startsWith(own) ? `repository:${repository}:${scope.slice(own.length)}` : scope)),
+	);
+}
+
+/**
+ * How a place is spoken to. Credentials of the command line are meant for the registry that was named, and go nowhere else.
+ * @param domain of the name that led there
+ */
+export function optionsFor(domain: string, place: Place, { credentials, ...options }: RegistryOptions): RegistryOptions {
+	const tlsVerify = options.tlsVerifyGiven === true ? options.tlsVerify : options.tlsVerify && !place.insecure;
+	return {
+		...options,
+		tlsVerify,
+		placed: true,
+		...(credentials !== undefined && place.reference.domain === domain ? { credentials } : {}),
+	};
+}
+
+/**
+ * Begins a session; nothing is sent. Credentials belong to this registry alone.
+ * @throws `permission-denied` for a registry that is blocked; what {@link loadRegistries} throws
+ */
 export function createSession(
 	reference: Pick<Reference, "domain" | "repository">,
-	{ credentials, ...options }: RegistryOptions,
+	given: RegistryOptions,
 	scopes: readonly string[] = [`repository:${reference.repository}:pull`],
 ): Session {
+	if (given.placed !== true) return createPlaced(reference, given, scopes);
+	const { credentials, ...options } = given;
 	const certificates = findCertificates(reference.domain, options.certificateFolder, options.certificateFolders);
 	const common = {
 		reference,
@@ -129,7 +167,13 @@ function contextOf(session: Session, registry: URL): AuthContext {
 
 async function credentialsOf(session: Session): Promise<Credentials | undefined> {
 	if (session.ownCredentials !== undefined) return session.ownCredentials;
-	return await findCredentials(session.reference.domain, session.reference.repository, session.environment ?? process.env);
+	const { environment = process.env } = session;
+	return await findCredentials(
+		session.reference.domain,
+		session.reference.repository,
+		environment,
+		loadRegistries(environment).credentialHelpers,
+	);
 }
 
 /** The error a reply means; the body is read. @param what `read blob "..."`, `push manifest "..."` */

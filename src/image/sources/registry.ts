@@ -12,22 +12,25 @@ import { readReply } from "./http.ts";
 import { createSession, type RegistryOptions, refusal, request, type Session } from "./registry-session.ts";
 import type { ImageSource } from "./source.ts";
 
-/** Opens the source of one reference. Nothing is sent before the first document is asked for. Credentials belong to this registry alone. */
-export function registrySource(reference: Reference, options: RegistryOptions): ImageSource {
+/**
+ * Opens the source of one reference. Nothing is sent before the first document is asked for. Credentials belong to this registry alone.
+ * @param retryRoot false: a registry that fails at the first document is not asked again
+ */
+export function registrySource(reference: Reference, options: RegistryOptions, { retryRoot = true } = {}): ImageSource {
 	const session = createSession(reference, options);
 	const wanted = reference.digest ?? reference.tag ?? "latest";
 	return {
 		names: () => [formatReference(reference)],
-		root: () => fetchManifest(session, wanted, reference.digest),
+		root: () => fetchManifest(session, wanted, reference.digest, retryRoot),
 		manifest: async (descriptor) => (await fetchManifest(session, descriptor.digest, descriptor.digest)).bytes,
 		blob: (descriptor) => blob(session, descriptor),
 		[Symbol.asyncDispose]: async () => undefined,
 	};
 }
 
-async function fetchManifest(session: Session, wanted: string, digest: Digest | undefined) {
+async function fetchManifest(session: Session, wanted: string, digest: Digest | undefined, retry = true) {
 	const what = `manifest "${session.reference.domain}/${session.reference.repository}${digest === undefined ? ":" : "@"}${wanted}"`;
-	const reply = await request(session, `manifests/${wanted}`, { headers: { accept: manifestAccept } }, `read ${what}`);
+	const reply = await request(session, `manifests/${wanted}`, { headers: { accept: manifestAccept }, retry }, `read ${what}`);
 	if (reply.status !== 200) throw await refusal(reply, `read ${what}`);
 	const bytes = await readReply(reply, maxManifestBytes, what);
 	const announced = reply.headers.get("docker-content-digest");

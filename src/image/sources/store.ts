@@ -5,7 +5,7 @@ import type { Descriptor, Digest } from "../../spec/image.ts";
 import { holdBlobs, readBlob, streamBlob } from "../blobs.ts";
 import { maxManifestBytes } from "../manifest.ts";
 import { parseReference } from "../reference.ts";
-import { blobPath, entryName, findById, findEntry, indexDigestKey, readEntries, type StoreEntry } from "../store.ts";
+import { blobPath, entryName, findById, findEntry, findShortName, indexDigestKey, readEntries, type StoreEntry } from "../store.ts";
 import type { ImageSource } from "./source.ts";
 
 /** Which document of an image is the root: its manifest, or the index it was chosen from, with all platforms. */
@@ -39,6 +39,6 @@ export function storeSource(root: string, text: string, options: StoreSourceOpti
 /** The entry that a name, a digest or the beginning of an ID means. @throws `invalid-argument` for a broken reference or an ambiguous ID */
 export function findStored(root: string, entries: readonly StoreEntry[], text: string): StoreEntry | undefined {
 	const isId = /^(?:sha256:)?[0-9a-f]{3,64}$/.test(text);
-	const named = isId && text.length >= 64 ? undefined : findEntry(entries, parseReference(text));
+	const named = isId && text.length >= 64 ? undefined : (findShortName(entries, text) ?? findEntry(entries, parseReference(text)));
 	return named ?? (isId ? findById(root, entries, text)[0]?.entry : undefined);
 }
