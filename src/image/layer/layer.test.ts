@@ -251,4 +251,4 @@ describe.if(isRoot)("createLayer", () => {
 	});
 });
 
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterAll(() => rmSync(work, { recursive: true, force: true }), 120_000);
