@@ -27,10 +27,10 @@ QUICK_FLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -stati
 BUN_FLAGS := --compile --splitting --minify --bytecode --format=esm --target=bun --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 	--no-compile-autoload-tsconfig --no-compile-autoload-package-json
 
-.PHONY: help setup setup-build peers build check test e2e conformance bench fuzz demo install clean format need-bun
+.PHONY: help setup setup-build peers build check test e2e conformance bench fuzz fuzz-images demo install clean format need-bun
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## npm packages, and the tools the tests need (apt-get, only what is missing)
 	@scripts/setup.sh
@@ -121,6 +121,9 @@ fuzz: need-bun build/fuzz/plan ## fuzzes the plan decoder of launch: make fuzz S
 	@$(BUN) test/fuzz/seeds.ts build/fuzz/seeds
 	build/fuzz/plan -max_len=65536 -timeout=20 -rss_limit_mb=3000 -max_total_time=$(SECONDS) -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/finding- build/fuzz/corpus build/fuzz/seeds
+
+fuzz-images: need-bun ## fuzzes what reads images, each part so long: make fuzz-images SECONDS=60
+	@$(BUN) test/fuzz/images.ts $(SECONDS)
 
 build/floor build/stopwatch build/since: build/%: bench/%.c
 	@mkdir -p build

@@ -1,5 +1,5 @@
-// Check: every file opens with a comment, every export has a docstring, every command has its man page, and every path that
-// ARCHITECTURE.md and CONTRIBUTING.md mention exists.
+// Check: every file opens with a comment, every export has a docstring, every command has its man page, every path that
+// ARCHITECTURE.md and CONTRIBUTING.md mention exists, and every CVE of docs/security.md is named by its test.
 
 import { existsSync } from "node:fs";
 import { finish, isGenerated, sourceFiles, text, top } from "./lib/files.ts";
@@ -44,5 +44,11 @@ for (const document of ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"]) {
 	for (const match of text(document).matchAll(/`((?:src|scripts|docs|test|bench|\.ci)\/[A-Za-z0-9_./-]*)`/g)) {
 		if (!existsSync(`${top}/${match[1]}`)) problems.push(`${document}: ${match[1]} does not exist`);
 	}
+}
+
+// The table of attacks: a row's test names each of its CVEs.
+for (const [, cves = "", file = ""] of text("docs/security.md").matchAll(/^\| (CVE-[^|]*) \|[^|]*\| (\S+) \|$/gm)) {
+	const content = existsSync(`${top}/${file}`) ? text(file) : "";
+	for (const cve of cves.split(", ")) if (!content.includes(cve)) problems.push(`docs/security.md: ${file} does not name ${cve}`);
 }
 finish(problems);

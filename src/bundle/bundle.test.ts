@@ -75,7 +75,7 @@ test("the same input gives the same bytes, and they decode to the same config", 
 	expect(parseJson(text, "config")).toBeDefined();
 });
 
-test("labels of the image never reach config.json", () => {
+test("labels of the image never reach config.json (CVE-2026-53488)", () => {
 	const made = bundle({ labels: { mine: "1" } }, { image: busyboxImage({ labels: { "io.evil": "run me", mine: "0" } }) });
 	expect(made.labels).toEqual({ "io.evil": "run me", mine: "1" });
 	expect(encodeConfig(made.config)).not.toContain("evil");

@@ -283,7 +283,7 @@ describe("docker-archive:PATH[:NAME]", () => {
 			archive([{ image, tags: [], layers: ["l"] }], [{ path: "l", kind: "symlink", target: "../../../../etc/passwd" }]),
 		],
 		["no layers", "invalid-spec", archive([{ image, tags: [], layers: [] }])],
-		["a tag that is none", "invalid-spec", archive([{ image, tags: ["../../x"] }])],
+		["a tag that is none (CVE-2026-50195)", "invalid-spec", archive([{ image, tags: ["../../x"] }])],
 		[
 			"a layer that is not the config's",
 			"integrity",

@@ -49,7 +49,7 @@ describe("pullImage from a registry", () => {
 		}
 	}
 
-	test("everything is for root alone, and skopeo reads the store", async () => {
+	test("everything is for root alone (CVE-2021-41091, CVE-2024-25621), and skopeo reads the store", async () => {
 		using folder = temporaryFolder();
 		using server = serveFake();
 		const image = makeImage();

@@ -160,4 +160,4 @@ test(`${rounds} random archives, seed ${seed}`, async () => {
 	}
 	if (process.geteuid?.() !== 0) console.log("skip: mounting the results needs root");
 	else for (const layer of layers.slice(0, 60)) walkMounted(`${work}/layers/${layer}`);
-}, 60_000);
+}, 600_000);

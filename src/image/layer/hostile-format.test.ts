@@ -152,7 +152,7 @@ const paxes: readonly Case[] = [
 	],
 	["a long name that differs from the pax path", [longName("one"), pax({ path: "two" })], /differ/],
 	["a long link that differs from the pax path", [longName("one", "K"), pax({ linkpath: "two" }, { type: "2", data: "" })], /differ/],
-	["an extended header of 1 GiB", [member({ type: "x", size: 1 << 30 })], /extended header has 1073741824 bytes/],
+	["an extended header of 1 GiB (CVE-2023-25153)", [member({ type: "x", size: 1 << 30 })], /extended header has 1073741824 bytes/],
 	["a long name of 1 GiB", [member({ type: "L", size: 1 << 30 })], /extended header has 1073741824 bytes/],
 	["an extended header of negative size", [member({ type: "x", size: base256(...Array(12).fill(255)) })], /extended header has -1 bytes/],
 	["an extended header without an entry", [member({ type: "x", data: paxData({ path: "x" }) })], /.*/],

@@ -45,7 +45,7 @@ const names: readonly Case[] = [
 const links: readonly Case[] = [
 	["a hard link", [file("a"), link("b", "a")], ["a 3", "b = a"]],
 	["a hard link by an absolute name", [file("a"), link("b", "/a")], ["a 3", "b = a"]],
-	["a hard link that climbs out", [file("a"), link("b", "../../etc/shadow")], /it leaves the root/],
+	["a hard link that climbs out (CVE-2026-17106)", [file("a"), link("b", "../../etc/shadow")], /it leaves the root/],
 	["a hard link to nothing", [link("b", "a")], /"b": the target of its hard link is not in this layer/],
 	["a hard link to what comes later", [link("b", "a"), file("a")], /not in this layer/],
 	["a hard link to a folder", [dir("d"), link("b", "d")], /is a folder/],
@@ -73,7 +73,11 @@ const links: readonly Case[] = [
 	["a symbolic link with a NUL", [pax({ linkpath: "a\0b" }, { type: "2", data: "" })], /holds a NUL byte/],
 	["a symbolic link of 4095 bytes", [pax({ linkpath: n(4095) }, { type: "2", data: "" })], [`file -> ${n(4095)}`]],
 	["a symbolic link of 4096 bytes", [pax({ linkpath: n(4096) }, { type: "2", data: "" })], /longer than 4095 bytes/],
-	["a file below a link to the outside", [symlink("s", "/etc"), file("s/passwd")], ["etc/ 755", "etc/passwd 3", "s -> /etc"]],
+	[
+		"a file below a link to the outside (CVE-2025-47290)",
+		[symlink("s", "/etc"), file("s/passwd")],
+		["etc/ 755", "etc/passwd 3", "s -> /etc"],
+	],
 	[
 		"a file below a link that climbs",
 		[symlink("a/s", "../../../../tmp"), file("a/s/x")],
@@ -84,7 +88,11 @@ const links: readonly Case[] = [
 	["a file below itself as a link", [symlink("a", "a/a"), file("a/x")], /too many symbolic links/],
 	["a file below a link to .", [symlink("a", "."), file("a/a/a/x")], ["a -> .", "x 3"]],
 	["a file over a link", [symlink("a", "/etc/passwd"), file("a")], ["a 3"]],
-	["a folder over a link", [symlink("a", "/etc"), dir("a"), file("a/x")], ["a/ 755", "a/x 3"]],
+	[
+		"a folder over a link: its mode is not set outside (CVE-2021-32760)",
+		[symlink("a", "/etc"), dir("a"), file("a/x")],
+		["a/ 755", "a/x 3"],
+	],
 	["a link over a folder, then below it", [dir("a"), file("a/x"), symlink("a", "/b"), file("a/y")], ["a -> /b", "b/ 755", "b/y 3"]],
 	["a file below a file", [file("a"), file("a/b")], /"a\/b": its parent is not a folder/],
 	["a file below a device", [device("a", 1, 3), file("a/b")], /its parent is not a folder/],

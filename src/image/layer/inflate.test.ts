@@ -121,7 +121,7 @@ describe("a source that fails", () => {
 	});
 });
 
-describe("a bomb is refused while it inflates", () => {
+describe("a bomb is refused while it inflates (CVE-2026-32288, CVE-2017-14992)", () => {
 	const zeros = archive({ name: "zeros", data: new Uint8Array(64 << 20) });
 	test("by the sum of its bytes", async () => {
 		expect(await attempt(gzip(zeros), zeros, { maxBytes: 10 << 20 })).toBe(

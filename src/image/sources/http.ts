@@ -12,6 +12,8 @@ export type Patience = {
 	readonly attempts: number;
 	/** The first pause between two tries; doubles each time. */
 	readonly backoffMs: number;
+	/** A small document must be whole by then, however steadily it drips; 5 minutes if not given. */
+	readonly documentMs?: number;
 };
 
 /** For registries of the world. */
@@ -41,6 +43,8 @@ export type Reply = {
 	readonly url: URL;
 	readonly body: AsyncIterable<Uint8Array>;
 	readonly discard: () => Promise<void>;
+	/** By when a small document must be whole. */
+	readonly documentMs: number;
 };
 
 /** Whether an error says that the other side's certificate is not trusted. */
@@ -148,6 +152,7 @@ async function exchange(url: URL, request: Request, authorization: string | unde
 			controller.abort();
 			await response.body?.cancel().catch(() => undefined);
 		},
+		documentMs: request.patience.documentMs ?? 300_000,
 	};
 }
 
@@ -166,18 +171,26 @@ async function* readBody(response: Response, stallMs: number, stalled: () => voi
 	}
 }
 
-/** Reads a small body. @throws `invalid-spec` beyond maxBytes; `unavailable` when it breaks off */
+/** Reads a small body. @throws `invalid-spec` beyond maxBytes; `unavailable` when it breaks off, or drips for too long */
 export async function readReply(reply: Reply, maxBytes: number, what: string): Promise<Uint8Array> {
 	const chunks: Uint8Array[] = [];
 	let size = 0;
+	let late = false;
+	const timer = setTimeout(() => {
+		late = true;
+		void reply.discard();
+	}, reply.documentMs);
 	try {
 		for await (const chunk of reply.body) {
 			size += chunk.length;
 			if (size > maxBytes) throw new CortenError("invalid-spec", `cannot read ${what}: it is larger than ${maxBytes} bytes`);
 			chunks.push(chunk);
 		}
+		if (late) throw new Error(`not whole after ${reply.documentMs} ms`);
 	} catch (cause) {
 		throw isError(cause) ? cause : new CortenError("unavailable", `cannot read ${what}`, { cause });
+	} finally {
+		clearTimeout(timer);
 	}
 	return Buffer.concat(chunks);
 }

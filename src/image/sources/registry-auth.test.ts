@@ -37,7 +37,7 @@ describe("what a registry gets to see", () => {
 		});
 	});
 
-	test("a redirect to another server takes no credentials along, nor may that server ask for them", async () => {
+	test("a redirect to another server takes no credentials along, nor may that server ask for them (CVE-2020-15157)", async () => {
 		using folder = temporaryFolder();
 		using server = serveFake();
 		using other = serveFake();
