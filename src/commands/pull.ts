@@ -1,8 +1,12 @@
 // corten pull: an image from a registry, a layout or an archive into the store.
 
+import { CortenError } from "../base/errors.ts";
 import { parseInsecure } from "../base/insecure.ts";
 import { parsePlatform } from "../image/platform.ts";
-import { formatFamiliar, parseReference } from "../image/reference.ts";
+import { formatFamiliar, hasTransport, parseReference } from "../image/reference.ts";
+import { resolveName } from "../image/registries/short-names.ts";
+import { listTags } from "../image/sources/registry-list.ts";
+import { createSession, type RegistryOptions } from "../image/sources/registry-session.ts";
 import { defineCommand } from "./command.ts";
 import { pullShowing } from "./pulling.ts";
 import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
@@ -21,7 +25,7 @@ export const command = defineCommand({
 			metavar: "WORDS",
 			help: "of images of appc's: do not ask for signatures (image), certificates (tls), https (http)",
 		},
-		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository", unsupported: true },
+		"all-tags": { kind: "flag", short: "a", help: "all tags of the repository; the first that cannot be pulled ends it" },
 		"disable-content-trust": { kind: "flag", help: "accepted for docker's sake: there is nothing to switch off" },
 	},
 	operands: { min: 1, max: 1 },
@@ -49,18 +53,34 @@ export const command = defineCommand({
 		const registry = parseRegistryOptions(options);
 		const appc = { insecure: parseInsecure(options["insecure-options"]) };
 		const allPlatforms = options["all-platforms"];
-		const result = await pullShowing(context, text, { ...platform, allPlatforms, registry, appc }, options.quiet);
-		const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
-		if (!options.quiet) {
-			context.print(`Digest: ${result.digest}\n`);
-			for (const name of shown) {
-				context.print(`Status: ${result.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiar(name)}\n`);
+		for (const wanted of options["all-tags"] ? await allTags(text, registry) : [text]) {
+			const result = await pullShowing(context, wanted, { ...platform, allPlatforms, registry, appc }, options.quiet);
+			const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
+			if (!options.quiet) {
+				context.print(`Digest: ${result.digest}\n`);
+				for (const name of shown) {
+					context.print(`Status: ${result.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiar(name)}\n`);
+				}
 			}
+			context.print(shown.map((name) => `${name}\n`).join(""));
 		}
-		context.print(shown.map((name) => `${name}\n`).join(""));
 		return 0;
 	},
 });
+
+/** Every tag of a repository as a full reference, but those that stand for referrers: they are no images. */
+async function allTags(text: string, registry: RegistryOptions): Promise<readonly string[]> {
+	const name = text.replace(/^docker:\/\//, "");
+	if (hasTransport(name) || /@|:[^/]*$/.test(name))
+		throw new CortenError("invalid-argument", `cannot pull all tags of "${text}": expected a repository, without tag`);
+	const [reference = parseReference(name), ...others] =
+		name === text ? resolveName(name, registry.environment ?? process.env) : [parseReference(name)];
+	if (others.length > 0) throw new CortenError("invalid-argument", `cannot pull all tags of "${text}": it may be in several registries`);
+	const tags = await listTags(createSession(reference, registry));
+	return tags
+		.filter((tag) => !/^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{121})/.test(tag))
+		.map((tag) => `${reference.domain}/${reference.repository}:${tag}`);
+}
 
 function familiar(name: string): string {
 	return name.includes("/") ? formatFamiliar(parseReference(name)) : name;

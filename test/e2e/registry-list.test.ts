@@ -51,3 +51,19 @@ test("tags and repositories are listed, and an image is deleted with its tags wh
 	for (const tag of ["a", "b", "c", "d"]) expect((await corten("pull", "-q", `${app}:${tag}`)).stderr).toContain("404");
 	expect((await corten("images", "-q")).stdout.trim().split("\n").length).toBe(2);
 });
+
+test("all tags go to a registry and come back, without those that stand for referrers", async () => {
+	await using registry = await serveStorage(`${folder}/all`, { writable: true });
+	const app = `${registry.host}/all/app`;
+	expect((await corten("push", "-a", app)).stderr).toContain("the store has none");
+	must([...program, "tag", "example.com/app:1", `${app}:1`]);
+	must([...program, "tag", "example.com/app:2", `${app}:2`]);
+	expect((await corten("push", "--all-tags", app)).stdout).toBe(
+		`${app}:1: digest: ${one.manifest.digest}\n${app}:2: digest: ${two.manifest.digest}\n`,
+	);
+	must([...program, "push", "-q", "example.com/app:1", `${app}:sha256-${"a".repeat(64)}`]);
+	must([...program, "rmi", `${app}:1`, `${app}:2`]);
+	expect(await corten("pull", "-q", "--all-tags", app)).toMatchObject({ status: 0, stdout: `${app}:1\n${app}:2\n` });
+	expect((await corten("pull", "-a", `${app}:1`)).stderr).toContain("without tag");
+	expect((await corten("push", "-a", app, `${app}2`)).status).toBe(1);
+});
