@@ -24,11 +24,15 @@ export const globalOptions = {
 		choices: ["debug", "info", "warn", "error"],
 	},
 	"log-format": { kind: "value", metavar: "FORMAT", help: "how to say it (default text)", choices: ["text", "json"] },
+	"no-sync": { kind: "flag", help: "do not wait until the disk has what is written: a power cut may then damage the store" },
 	version: { kind: "flag", short: "v", help: "print the version" },
 } as const satisfies OptionTable;
 
 /** The global options after parsing. */
 export type GlobalOptions = Parsed<typeof globalOptions>;
+
+/** What is said when --no-sync is given. */
+export const unsyncedWarning = "--no-sync: after a power cut, look after the images: corten store check --repair";
 
 /** The surroundings of a command. @param write puts text on a descriptor, all of it */
 export function createContext(options: GlobalOptions, write: (fd: 1 | 2, text: string) => void): Context {

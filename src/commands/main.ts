@@ -7,9 +7,10 @@
 
 import { CortenError, joinCauses } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
+import { leaveUnsynced } from "../linux/file.ts";
 import { EPIPE, writeOutput } from "../linux/output.ts";
 import type { Context } from "./command.ts";
-import { createContext, formatDiagnostic, globalOptions } from "./global.ts";
+import { createContext, formatDiagnostic, globalOptions, unsyncedWarning } from "./global.ts";
 import { aliases, commands } from "./index.ts";
 import { parseOptions } from "./options.ts";
 
@@ -40,13 +41,30 @@ async function runLine(args: readonly string[], progress: Progress): Promise<num
 	const context = createContext(global.options, write);
 	progress.logFormat = context.logFormat;
 	if (global.options.version) return runCommand(context, progress, "version", ["--short"]);
-	progress.globals = ["--log-level", context.logLevel, "--log-format", context.logFormat];
+	progress.globals = [
+		"--log-level",
+		context.logLevel,
+		"--log-format",
+		context.logFormat,
+		...(global.options["no-sync"] ? ["--no-sync"] : []),
+	];
+	if (global.options["no-sync"]) leaveUnsynced();
 	const [word = "help", ...rest] = global.operands;
 	const [name, nameArgs] = resolveCommand(word, rest);
-	return runCommand(context, progress, name, nameArgs);
+	const status = await runCommand(context, progress, name, nameArgs);
+	// At the end, because the other engine may have taken over before it; and not by a run, which becomes its container.
+	if (global.options["no-sync"]) context.log("warn", unsyncedWarning);
+	return status;
 }
 
-const noGlobals = { root: undefined, runroot: undefined, "log-level": undefined, "log-format": undefined, version: false };
+const noGlobals = {
+	root: undefined,
+	runroot: undefined,
+	"log-level": undefined,
+	"log-format": undefined,
+	"no-sync": false,
+	version: false,
+};
 
 async function runCommand(context: Context, progress: Progress, name: string, args: readonly string[]): Promise<number> {
 	const entry = commands[name];

@@ -6,6 +6,7 @@ import { CortenError, isError } from "../base/errors.ts";
 import {
 	exists,
 	type Fd,
+	isDurable,
 	LOCK_EX,
 	LOCK_SH,
 	lock,
@@ -96,18 +97,23 @@ export async function writeBlob(
 				written += chunk.length;
 				onBytes?.(written);
 			}
-			await file.sync();
+			if (isDurable()) await file.sync();
 		} finally {
 			await file.close();
 		}
 		await rename(`${temporary}/blob`, path);
-		const folderFile = await open(folder, "r");
-		await folderFile.sync().finally(() => folderFile.close());
+		await syncFolder(folder);
 	} catch (cause) {
 		throw isError(cause) ? cause : diskError(descriptor, cause);
 	} finally {
 		await rm(temporary, { recursive: true, force: true });
 	}
+}
+
+async function syncFolder(path: string): Promise<void> {
+	if (!isDurable()) return;
+	const folder = await open(path, "r");
+	await folder.sync().finally(() => folder.close());
 }
 
 function diskError(descriptor: Descriptor, cause: unknown): CortenError {
@@ -129,7 +135,7 @@ export async function adoptBlob(root: string, descriptor: Descriptor, file: stri
 		try {
 			const { size } = await opened.stat();
 			if (size !== descriptor.size) throw new CortenError("integrity", `cannot keep blob "${descriptor.digest}": it has ${size} bytes`);
-			await opened.sync();
+			if (isDurable()) await opened.sync();
 		} finally {
 			await opened.close();
 		}
@@ -138,8 +144,7 @@ export async function adoptBlob(root: string, descriptor: Descriptor, file: stri
 		await link(file, `${file}.blob`);
 		await rename(`${file}.blob`, path);
 		await rm(`${file}.blob`, { force: true }); // rename leaves it when both are one file already
-		const folderFile = await open(folder, "r");
-		await folderFile.sync().finally(() => folderFile.close());
+		await syncFolder(folder);
 	} catch (cause) {
 		throw isError(cause) ? cause : diskError(descriptor, cause);
 	}

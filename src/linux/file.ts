@@ -107,6 +107,23 @@ export function writeFile(path: string, data: string | Uint8Array, mode = 0o600,
 	writeFd(fd, typeof data === "string" ? new TextEncoder().encode(data) : data, path);
 }
 
+let durable = true;
+
+/** From here on nothing waits for the disk (`--no-sync`): what is written may be gone, or damaged, after a power cut. */
+export function leaveUnsynced(): void {
+	durable = false;
+}
+
+/** Whether what is written is to outlive a power cut: always, but for `--no-sync`. */
+export function isDurable(): boolean {
+	return durable;
+}
+
+/** fsync(2), but for `--no-sync`. @param path for the message */
+export function syncFd(fd: Fd, path: string): void {
+	if (durable) check(syscall(nr.fsync, fd.number), `cannot sync "${path}"`);
+}
+
 /**
  * Replaces a file atomically and durably: temp file in the same folder, fsync, rename, fsync of the folder.
  * A reader sees the old bytes or the new ones, also after a power cut. Costs two fsyncs.
@@ -118,7 +135,7 @@ export function replaceFile(path: string, data: string | Uint8Array, mode = 0o60
 	try {
 		using fd = openFd(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
 		writeFd(fd, typeof data === "string" ? new TextEncoder().encode(data) : data, path);
-		if (sync) check(syscall(nr.fsync, fd.number), `cannot sync "${path}"`);
+		if (sync) syncFd(fd, path);
 		rename(temporary, path);
 	} catch (error) {
 		unlink(temporary);
@@ -126,7 +143,7 @@ export function replaceFile(path: string, data: string | Uint8Array, mode = 0o60
 	}
 	if (!sync) return;
 	using folderFd = openFd(folder, O_RDONLY | O_DIRECTORY);
-	check(syscall(nr.fsync, folderFd.number), `cannot sync "${folder}"`);
+	syncFd(folderFd, folder);
 }
 
 /** rename(2) within the host. */

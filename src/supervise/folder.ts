@@ -20,6 +20,7 @@ import {
 	openFd,
 	readLink,
 	replaceFile,
+	syncFd,
 	unlink,
 	writeFile,
 } from "../linux/file.ts";
@@ -159,5 +160,5 @@ function removeNew(folder: string): void {
 
 function syncFolder(path: string): void {
 	using fd = openFd(path, O_RDONLY | O_DIRECTORY);
-	check(syscall(nr.fsync, fd.number), `cannot sync "${path}"`);
+	syncFd(fd, path);
 }

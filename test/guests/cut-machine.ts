@@ -96,20 +96,27 @@ function start(folder: string, more: readonly string[]) {
 		...["-append", "console=ttyS0 quiet panic=-1 cgroup_no_v1=all rdinit=/cut-init"],
 		...["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial", "-qmp", `unix:${folder}/qmp,server=on,wait=off`],
 		...["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="],
-		...["-drive", `file=${vm}/root.ext4,format=raw,if=virtio,readonly=on`, "-drive", `file=${folder}/share.ext4,format=raw,if=virtio,readonly=on`],
+		...[
+			"-drive",
+			`file=${vm}/root.ext4,format=raw,if=virtio,readonly=on`,
+			"-drive",
+			`file=${folder}/share.ext4,format=raw,if=virtio,readonly=on`,
+		],
 		// The host stays up, so that its own flushes would only cost time.
 		...["-drive", `file=${folder}/disk,format=raw,if=virtio,cache=unsafe`],
 		...more,
 	];
 	const qemu = Bun.spawn(words, { stdin: "pipe", stdout: "pipe", stderr: "inherit", env: { PATH: "/usr/bin:/bin", TMPDIR: folder } });
 	let said = "";
-	let heard = () => {};
+	let ended = false;
+	let heard = () => undefined as void;
 	const reading = (async () => {
 		const decoder = new TextDecoder();
 		for await (const chunk of qemu.stdout) {
 			said += decoder.decode(chunk, { stream: true });
 			heard();
 		}
+		ended = true;
 		heard();
 	})();
 	/** Waits for text on the console and takes all up to its end. */
@@ -125,7 +132,7 @@ function start(folder: string, more: readonly string[]) {
 				}
 			}
 			const left = late - Date.now();
-			if (left <= 0 || qemu.exitCode !== null) throw new Error(`the guest did not say ${text}:\n${said.slice(-4000)}`);
+			if (left <= 0 || ended) throw new Error(`the guest did not say ${text}:\n${said.slice(-4000)}`);
 			await new Promise<void>((resolve) => {
 				const alarm = setTimeout(resolve, Math.min(left, 1000));
 				heard = () => {

@@ -9,7 +9,10 @@ import { decodeRunRequest } from "../../src/commands/run-request.ts";
 import { readHostFacts } from "../../src/linux/host.ts";
 
 const [root = "", runroot = "", facts = "{}", ...args] = process.argv.slice(2);
-const context = createContext({ root, runroot, "log-level": undefined, "log-format": undefined, version: false }, () => undefined);
+const context = createContext(
+	{ root, runroot, "log-level": undefined, "log-format": undefined, "no-sync": false, version: false },
+	() => undefined,
+);
 const line = parseOptions("run", command, args);
 if (line.kind === "help") throw new Error("no options");
 const request = decodeRunRequest(line.options);

@@ -3,7 +3,7 @@
 // @see open(2) O_TMPFILE, sync_file_range(2)
 
 import { CortenError } from "../../base/errors.ts";
-import { AT_FDCWD, Fd, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, openFd, unlink } from "../../linux/file.ts";
+import { AT_FDCWD, Fd, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, openFd, syncFd, unlink } from "../../linux/file.ts";
 import { check, cString, syscall } from "../../linux/libc.ts";
 import { nr } from "../../linux/syscalls.ts";
 
@@ -137,12 +137,12 @@ export class BlockFile implements Disposable {
 		this.#flush();
 		writeAt(this.#fd, first, 0, path);
 		check(syscall(nr.ftruncate, this.#fd.number, this.#base), `cannot write "${path}"`);
-		check(syscall(nr.fsync, this.#fd.number), `cannot sync "${path}"`);
+		syncFd(this.#fd, path);
 		const from = this.#temporary ?? `/proc/self/fd/${this.#fd.number}`;
 		const linked = syscall(nr.linkat, AT_FDCWD, cString(from), AT_FDCWD, cString(path), AT_SYMLINK_FOLLOW);
 		if (linked !== -EEXIST) check(linked, `cannot link "${path}"`);
 		using folder = openFd(this.#folder, O_RDONLY | O_DIRECTORY);
-		check(syscall(nr.fsync, folder.number), `cannot sync "${this.#folder}"`);
+		syncFd(folder, this.#folder);
 	}
 
 	[Symbol.dispose](): void {

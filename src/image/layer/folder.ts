@@ -7,6 +7,7 @@ import { CortenError } from "../../base/errors.ts";
 import {
 	AT_FDCWD,
 	Fd,
+	isDurable,
 	O_CLOEXEC,
 	O_CREAT,
 	O_DIRECTORY,
@@ -16,6 +17,7 @@ import {
 	O_WRONLY,
 	openFd,
 	readText,
+	syncFd,
 } from "../../linux/file.ts";
 import { isFirstUserNamespace } from "../../linux/host.ts";
 import { check, cString, syscall } from "../../linux/libc.ts";
@@ -196,10 +198,10 @@ export function createFolderWriter(path: string): LayerWriter {
 			},
 			commit(tree) {
 				makeTree(tree, root, staging, readCaller());
-				check(syscall(nr.syncfs, layers.number), `cannot sync "${folder}"`);
+				if (isDurable()) check(syscall(nr.syncfs, layers.number), `cannot sync "${folder}"`);
 				const renamed = syscall(nr.renameat2, stage.number, cBytes("root"), AT_FDCWD, cString(path), RENAME_NOREPLACE);
 				if (renamed !== -17) check(renamed, `cannot rename layer to "${path}"`);
-				check(syscall(nr.fsync, layers.number), `cannot sync "${folder}"`);
+				syncFd(layers, folder);
 			},
 			[Symbol.dispose]: dispose,
 		};

@@ -4,7 +4,7 @@
 
 import { closeSync, fsyncSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { CortenError, isError } from "../../base/errors.ts";
-import { exists, O_RDONLY, openFd } from "../../linux/file.ts";
+import { exists, isDurable, O_RDONLY, openFd } from "../../linux/file.ts";
 import { decodeJson, fallback, object, optional, record, string } from "../../spec/decode.ts";
 import type { Descriptor, Digest } from "../../spec/image.ts";
 import { readAci } from "../aci/archive.ts";
@@ -96,7 +96,7 @@ async function writeFile(file: string, content: AsyncIterable<Uint8Array>): Prom
 	const out = openSync(file, "wx", 0o644);
 	try {
 		for await (const chunk of content) writeAll(out, chunk);
-		fsyncSync(out);
+		if (isDurable()) fsyncSync(out);
 	} finally {
 		closeSync(out);
 	}
@@ -246,7 +246,7 @@ function publish(outputs: readonly Output[]): void {
 		}
 		const last = outputs.at(-1)?.path ?? "";
 		const folder = openSync(last.slice(0, last.lastIndexOf("/") + 1) || ".", "r");
-		fsyncSync(folder);
+		if (isDurable()) fsyncSync(folder);
 		closeSync(folder);
 	} catch (cause) {
 		for (const path of done) rmSync(path, { force: true });

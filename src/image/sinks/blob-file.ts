@@ -2,6 +2,7 @@
 
 import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { CortenError, isError } from "../../base/errors.ts";
+import { isDurable } from "../../linux/file.ts";
 import type { Descriptor } from "../../spec/image.ts";
 
 /**
@@ -15,7 +16,7 @@ export async function writeBlobFile(path: string, content: AsyncIterable<Uint8Ar
 		const file = await open(temporary, "w", 0o644);
 		try {
 			for await (const chunk of content) for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
-			await file.sync();
+			if (isDurable()) await file.sync();
 		} finally {
 			await file.close();
 		}
@@ -67,6 +68,7 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void,
 
 /** Syncs a folder, so that the names in it stay. */
 export async function syncFolder(path: string): Promise<void> {
+	if (!isDurable()) return;
 	const folder = await open(path, "r");
 	await folder.sync().finally(() => folder.close());
 }
