@@ -29,6 +29,7 @@ export const command = defineCommand({
 		platform: { kind: "value", metavar: "OS/ARCH[/VARIANT]", help: "of an index take this platform (default: this machine's)" },
 		"all-platforms": { kind: "flag", help: "the index with all it leads to" },
 		"no-squash": { kind: "flag", help: "to an ACI: layers stay apart, as archives beside it that it depends on" },
+		"signature-policy": { kind: "value", metavar: "FILE", help: "signature policy (default: ~/.config/containers/policy.json, or /etc's)" },
 		quiet: { kind: "flag", short: "q", help: "no progress, and not the digest" },
 		...registryOptions,
 	},
@@ -38,6 +39,7 @@ export const command = defineCommand({
 			"name of an image in the store. appc:NAME can be a source.",
 		"What the destination can keep goes over byte for byte, and so does the digest. Layers that are compressed anew, and media types of another format, make " +
 			"another digest; the image ID stays.",
+		"What a source outside of the store must be signed by says containers-policy.json(5), as for corten pull.",
 		"An image of one layer becomes an ACI that gives the same image back, and an ACI an image that gives the same ACI back. Several layers become one tree, " +
 			"which does not come back as layers, unless --no-squash keeps them apart. Dependencies of an ACI are looked for beside it.",
 	],
@@ -64,7 +66,7 @@ export const command = defineCommand({
 		{
 			using _hold = holdBlobs(root);
 			await using source = hasTransport(from)
-				? await openSource(from, { root, registry })
+				? await openSource(from, { root, registry, signaturePolicy: options["signature-policy"] })
 				: storeSource(root, from, { index: copying.all === true });
 			digest = hasTransport(to)
 				? await copyOut(source, from, to, { root, registry, keepLayers: options["no-squash"] }, copying)

@@ -17,6 +17,7 @@ export const command = defineCommand({
 	usage: "[OPTIONS]",
 	options: {
 		input: { kind: "value", short: "i", metavar: "FILE", help: "the archive (default: standard input)" },
+		"signature-policy": { kind: "value", metavar: "FILE", help: "signature policy (default: ~/.config/containers/policy.json, or /etc's)" },
 		quiet: { kind: "flag", short: "q", help: "no progress" },
 	},
 	operands: { min: 0, max: 0 },
@@ -52,7 +53,7 @@ export const command = defineCommand({
 				await using source = await aciSource(path, { temporaryFolder: temporaryFolder(root) });
 				await keep(source);
 			} else {
-				using archive = await openArchive(path, temporaryFolder(root));
+				using archive = await openArchive(path, temporaryFolder(root), options["signature-policy"]);
 				for (const source of archive.images) await keep(source);
 			}
 		}

@@ -20,6 +20,7 @@ export const command = defineCommand({
 		"all-platforms": { kind: "flag", help: "also what the image is for other machines, to push or save it whole" },
 		quiet: { kind: "flag", short: "q", help: "print only the name" },
 		...registryOptions,
+		"signature-policy": { kind: "value", metavar: "FILE", help: "signature policy (default: ~/.config/containers/policy.json, or /etc's)" },
 		"insecure-options": {
 			kind: "value",
 			metavar: "WORDS",
@@ -36,6 +37,8 @@ export const command = defineCommand({
 			"(docker.io if there are none). The image keeps the name it was asked for by.",
 		"Every byte is verified against its digest. Credentials are those of podman login and docker login: $REGISTRY_AUTH_FILE, " +
 			"$XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json. Registries are spoken to over TLS, but for those on this machine.",
+		"containers-policy.json(5) says what may be pulled, and which signatures it needs: signedBy and sigstoreSigned by a key are verified before the first layer is fetched, of the " +
+			"manifest for this platform. containers-registries.d(5) says where signatures are. Without a policy file every image is accepted.",
 		"aci:PATH is an image archive of appc's, whose dependencies lie beside it; appc:NAME[:VERSION][,LABEL=VALUE] one that is found by discovery: by ac-discovery tags in the web page at " +
 			"https://NAME, or above it. So is a NAME with a host whose registry does not answer or does not have it; it gets NAME:VERSION as its name in the store. Such " +
 			"images must be signed by a key that corten trust has for NAME, an archive by PATH.asc beside it. --insecure-options=image asks for no signatures, tls " +
@@ -51,10 +54,11 @@ export const command = defineCommand({
 		const text = operands[0] ?? "";
 		const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
 		const registry = parseRegistryOptions(options);
+		const signaturePolicy = options["signature-policy"];
 		const appc = { insecure: parseInsecure(options["insecure-options"]) };
 		const allPlatforms = options["all-platforms"];
 		for (const wanted of options["all-tags"] ? await allTags(text, registry) : [text]) {
-			const result = await pullShowing(context, wanted, { ...platform, allPlatforms, registry, appc }, options.quiet);
+			const result = await pullShowing(context, wanted, { ...platform, allPlatforms, registry, appc, signaturePolicy }, options.quiet);
 			const shown = result.names.length === 0 ? [result.record.configDigest] : result.names;
 			if (!options.quiet) {
 				context.print(`Digest: ${result.digest}\n`);

@@ -10,6 +10,7 @@ import { verifyBytes, verifyStream } from "./digest.ts";
 import { descriptor, descriptors } from "./manifest.ts";
 import { mediaKind } from "./media-types.ts";
 import { hostPlatform } from "./platform.ts";
+import { enforcePolicy } from "./policy/enforce.ts";
 import { resolveManifest } from "./resolve.ts";
 import type { ImageFormat, ImageSink } from "./sinks/sink.ts";
 import type { ImageSource } from "./sources/source.ts";
@@ -118,6 +119,7 @@ class Copy {
 	}
 
 	async #manifest(node: Node, { config, layers = [] }: Links): Promise<Converted> {
+		await enforcePolicy(this.#source, node.descriptor.digest);
 		const format = this.#format(node.descriptor.mediaType);
 		const copied: Descriptor[] = [];
 		let next = 0;

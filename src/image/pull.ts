@@ -12,6 +12,7 @@ import { decodeConfig } from "./config.ts";
 import { nameEntry, rememberShortName } from "./entries.ts";
 import { type Manifest, maxConfigBytes } from "./manifest.ts";
 import { hostPlatform } from "./platform.ts";
+import { enforcePolicy } from "./policy/enforce.ts";
 import { type PullProgress, pullLayers } from "./pull-layers.ts";
 import { createRecord } from "./rebuild.ts";
 import { formatReference, shortNameOf } from "./reference.ts";
@@ -34,6 +35,8 @@ export type PullOptions = {
 	/** Default erofs where the kernel mounts it, else folder. */
 	readonly layerKind?: LayerSource["kind"];
 	readonly registry?: Partial<RegistryOptions>;
+	/** A signature policy in place of this machine's. */
+	readonly signaturePolicy?: string | undefined;
 	/** How images of appc's are discovered, fetched and verified. */
 	readonly appc?: WebOptions;
 	readonly onProgress?: (progress: PullProgress) => void;
@@ -125,6 +128,8 @@ async function pullFrom(source: ImageSource, text: string, options: PullOptions)
 	const { root } = options;
 	const resolved = await resolveManifest(source, text, options.platform ?? hostPlatform());
 	const { descriptor, manifest } = resolved;
+	// Before anything is fetched or named, also of an image that is here already: a name must not move to what the policy refuses.
+	await enforcePolicy(source, descriptor.digest);
 	const names = source.names();
 	const what = `"${names[0] ?? text}"`;
 	if (options.allPlatforms === true) await keepAll(text, source, options);

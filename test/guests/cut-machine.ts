@@ -109,7 +109,7 @@ function start(folder: string, more: readonly string[]) {
 	const qemu = Bun.spawn(words, { stdin: "pipe", stdout: "pipe", stderr: "inherit", env: { PATH: "/usr/bin:/bin", TMPDIR: folder } });
 	let said = "";
 	let ended = false;
-	let heard = () => undefined as void;
+	let heard: () => void = Boolean;
 	const reading = (async () => {
 		const decoder = new TextDecoder();
 		for await (const chunk of qemu.stdout) {

@@ -34,7 +34,10 @@ export function placedSource(names: readonly Reference[], config: RegistriesConf
 					checkAllowed(attempt.place);
 					// Who has another place to go to does not wait for this one to come back.
 					const retryRoot = index === attempts.length - 1;
-					const source = registrySource(attempt.place.reference, optionsFor(attempt.name.domain, attempt.place, options), { retryRoot });
+					const source = registrySource(attempt.place.reference, optionsFor(attempt.name.domain, attempt.place, options), {
+						retryRoot,
+						name: attempt.name,
+					});
 					const document = await source.root();
 					chosen = { source, name: attempt.name };
 					return document;
@@ -47,6 +50,7 @@ export function placedSource(names: readonly Reference[], config: RegistriesConf
 		},
 		manifest: (descriptor) => opened().manifest(descriptor),
 		blob: (descriptor) => opened().blob(descriptor),
+		signatures: async (digest, form) => (await opened().signatures?.(digest, form)) ?? [],
 		[Symbol.asyncDispose]: async () => undefined,
 	};
 }

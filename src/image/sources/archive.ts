@@ -11,17 +11,29 @@ export type OpenArchive = Disposable & { readonly images: readonly ImageSource[]
  * Reads an archive, docker's or OCI's, compressed or not.
  * @param path `-` for standard input
  * @param temporaryFolder where to put a folder for its files
+ * @param signaturePolicy in place of this machine's
  * @throws `not-found`; `invalid-spec` when it is no archive of images; `integrity`; `system`
  */
-export async function openArchive(path: string, temporaryFolder: string): Promise<OpenArchive> {
+export async function openArchive(path: string, temporaryFolder: string, signaturePolicy?: string): Promise<OpenArchive> {
 	const spool = await spoolArchive(path, temporaryFolder);
 	try {
+		const from = (transport: string, images: readonly ImageSource[]) =>
+			images.map((image) => ({
+				...image,
+				origin: { transport, path, ...(signaturePolicy === undefined ? {} : { policyFile: signaturePolicy }) },
+			}));
 		const dispose = () => spool[Symbol.dispose]();
 		// Archives of docker 25 and later are both; manifest.json has the names people gave.
 		if (spool.files.has("/manifest.json"))
-			return { images: await (await import("./docker-archive.ts")).dockerArchiveImages(spool, path), [Symbol.dispose]: dispose };
+			return {
+				images: from("docker-archive", await (await import("./docker-archive.ts")).dockerArchiveImages(spool, path)),
+				[Symbol.dispose]: dispose,
+			};
 		if (spool.files.has("/oci-layout"))
-			return { images: await (await import("./oci-archive.ts")).ociArchiveImages(spool, path), [Symbol.dispose]: dispose };
+			return {
+				images: from("oci-archive", await (await import("./oci-archive.ts")).ociArchiveImages(spool, path)),
+				[Symbol.dispose]: dispose,
+			};
 		throw new CortenError("invalid-spec", `cannot read archive "${path}": it has neither manifest.json nor oci-layout`, {
 			hint: "a tar of a root filesystem is brought in by corten import",
 		});

@@ -4,7 +4,7 @@ import type { Platform } from "../../spec/image.ts";
 import type { WebOptions } from "../appc/web.ts";
 import { temporaryFolder } from "../blobs.ts";
 import type { PullProgress } from "../pull-layers.ts";
-import { formatReference, parseSource, type Reference } from "../reference.ts";
+import { formatReference, parseReference, parseSource, type Reference, type Source } from "../reference.ts";
 import { builtinLayout } from "./builtin.ts";
 import type { RegistryOptions } from "./registry-session.ts";
 import type { ImageSource } from "./source.ts";
@@ -22,6 +22,8 @@ export type SourceOptions = {
 	/** What discovery asks for, where it is not said. */
 	readonly platform?: Platform;
 	readonly onProgress?: (progress: PullProgress) => void;
+	/** A signature policy in place of this machine's. */
+	readonly signaturePolicy?: string | undefined;
 };
 
 /**
@@ -30,7 +32,19 @@ export type SourceOptions = {
  * @throws `invalid-argument`; `not-found`; `unsupported`; what an archive throws while it is read
  */
 export async function openSource(text: string, options: SourceOptions): Promise<ImageSource> {
-	const source = parseSource(text);
+	const place = parseSource(text);
+	const source = await openTransport(place, text, options);
+	const { transport } = place;
+	const policy = options.signaturePolicy === undefined ? {} : { policyFile: options.signaturePolicy };
+	if (transport === "docker") {
+		if (builtinLayout(formatReference(place.reference)) !== undefined) return source;
+		return { ...source, origin: { transport, reference: () => parseReference(source.names()[0] ?? text), ...policy } };
+	}
+	if (transport === "appc") return { ...source, origin: { transport, path: place.text, ...policy } };
+	return { ...source, origin: { transport, path: place.path, ...(place.name === undefined ? {} : { name: place.name }), ...policy } };
+}
+
+async function openTransport(source: Source, text: string, options: SourceOptions): Promise<ImageSource> {
 	switch (source.transport) {
 		case "docker":
 			return await openReference(source.reference, text, options);

@@ -1,22 +1,30 @@
 // The registry as a source of documents and blobs: the pull half of the distribution specification.
 // @see distribution-spec spec.md#pull
 
-import { CortenError } from "../../base/errors.ts";
-import { quote } from "../../spec/decode.ts";
+import { CortenError, isError } from "../../base/errors.ts";
+import { decodeJson, quote } from "../../spec/decode.ts";
 import type { Descriptor, Digest } from "../../spec/image.ts";
+import { collectVerified } from "../blobs.ts";
 import { digestOf, verifyBytes } from "../digest.ts";
 import { maxManifestBytes } from "../manifest.ts";
 import { manifestAccept } from "../media-types.ts";
 import { formatReference, type Reference } from "../reference.ts";
 import { readReply } from "./http.ts";
 import { createSession, type RegistryOptions, refusal, request, type Session } from "./registry-session.ts";
-import type { ImageSource } from "./source.ts";
+import type { ImageSignature, ImageSource } from "./source.ts";
+
+/** What a signature signs is a name and a digest. */
+const maxPayloadBytes = 1 << 20;
 
 /**
  * Opens the source of one reference. Nothing is sent before the first document is asked for. Credentials belong to this registry alone.
- * @param retryRoot false: a registry that fails at the first document is not asked again
+ * @param more retryRoot false: a registry that fails at the first document is not asked again; name: what it was asked for by, if not by `reference`
  */
-export function registrySource(reference: Reference, options: RegistryOptions, { retryRoot = true } = {}): ImageSource {
+export function registrySource(
+	reference: Reference,
+	options: RegistryOptions,
+	{ retryRoot = true, name = reference }: { readonly retryRoot?: boolean; readonly name?: Reference } = {},
+): ImageSource {
 	const session = createSession(reference, options);
 	const wanted = reference.digest ?? reference.tag ?? "latest";
 	return {
@@ -24,6 +32,12 @@ export function registrySource(reference: Reference, options: RegistryOptions, {
 		root: () => fetchManifest(session, wanted, reference.digest, retryRoot),
 		manifest: async (descriptor) => (await fetchManifest(session, descriptor.digest, descriptor.digest)).bytes,
 		blob: (descriptor) => blob(session, descriptor),
+		signatures: async (digest, form) => {
+			const { findSignaturePlaces, readLookaside } = await import("../policy/lookaside.ts");
+			const { lookaside, attachments } = findSignaturePlaces(name, options.environment ?? process.env);
+			if (form === "sigstore") return attachments ? await attachedSignatures(session, digest) : [];
+			return lookaside === undefined ? [] : (await readLookaside(lookaside, name, digest)).map((message) => ({ message }));
+		},
 		[Symbol.asyncDispose]: async () => undefined,
 	};
 }
@@ -46,6 +60,25 @@ async function fetchManifest(session: Session, wanted: string, digest: Digest | 
 	// Simple file servers say these of everything; then the document's own word counts.
 	const vague = ["", "application/json", "application/octet-stream", "text/plain", "binary/octet-stream"].includes(type);
 	return { bytes, digest: digest ?? found, mediaType: vague ? undefined : type };
+}
+
+async function attachedSignatures(session: Session, digest: Digest): Promise<readonly ImageSignature[]> {
+	const { payloadType, signatureKey, signatureManifest, signatureTag } = await import("../policy/sigstore.ts");
+	let document: Awaited<ReturnType<typeof fetchManifest>>;
+	try {
+		document = await fetchManifest(session, signatureTag(digest), undefined);
+	} catch (error) {
+		if (isError(error, "not-found")) return [];
+		throw error;
+	}
+	const { layers } = decodeJson(signatureManifest, document.bytes, `signatures of "${digest}"`);
+	const found: ImageSignature[] = [];
+	for (const layer of layers) {
+		const signature = layer.annotations?.[signatureKey];
+		if (layer.mediaType !== payloadType || signature === undefined) continue;
+		found.push({ message: await collectVerified(blob(session, layer), layer, maxPayloadBytes), signature });
+	}
+	return found;
 }
 
 // A connection that breaks is taken up where it broke, so the reader sees one stream; hash and size are the reader's business.

@@ -1,6 +1,7 @@
 // What an image can be pulled from: a registry, an OCI layout folder, an archive. All are hostile; whoever reads verifies.
 
 import type { Descriptor, Digest } from "../../spec/image.ts";
+import type { Reference } from "../reference.ts";
 
 /** The document a reference leads to first: an index or a manifest. */
 export type RootDocument = {
@@ -9,6 +10,27 @@ export type RootDocument = {
 	readonly digest: Digest;
 	/** As the source states it; undefined if it does not. */
 	readonly mediaType: string | undefined;
+};
+
+/** Where an image comes from: what a signature policy judges it by. @see containers-policy.json(5) */
+export type ImageOrigin = {
+	/** `docker`, `oci`, `docker-archive`... */
+	readonly transport: string;
+	/** Of a registry's: the name asked for, wherever a mirror has it. Known once `root` has returned. */
+	readonly reference?: () => Reference;
+	/** Of a file's or folder's, with the image's name in it. */
+	readonly path?: string;
+	readonly name?: string;
+	/** The policy to follow; this machine's if not given. */
+	readonly policyFile?: string;
+};
+
+/** A signature, not verified. */
+export type ImageSignature = {
+	/** An OpenPGP message that holds what is signed, or with `signature` what is signed. */
+	readonly message: Uint8Array;
+	/** Base64: sigstore's. */
+	readonly signature?: string;
 };
 
 /** One image, opened for reading. Nothing of it is verified but the root document's digest. */
@@ -28,4 +50,8 @@ export type ImageSource = AsyncDisposable & {
 	readonly spooled?: (descriptor: Descriptor) => string | undefined;
 	/** What a person should know of the image: what it asks for and will not get. Known once `root` has returned. */
 	readonly warnings?: () => readonly string[];
+	/** undefined: the image is of this machine, no policy is asked about it. */
+	readonly origin?: ImageOrigin;
+	/** Signatures that are kept with the image, by the digest of its manifest. @throws as `root`, but never `not-found` */
+	readonly signatures?: (digest: Digest, form: "simple" | "sigstore") => Promise<readonly ImageSignature[]>;
 };
