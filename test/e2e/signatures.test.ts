@@ -116,7 +116,9 @@ async function judge(policy: unknown, from: string, verdict: Verdict): Promise<R
 		"--src-tls-verify=false",
 	];
 	const theirs = await run([...peer, from, `dir:${folder}/copy-${count}`], { env: environment() });
-	expect({ who: "skopeo", accepted: theirs.status === 0, said: theirs.stderr }).toMatchObject({ accepted: wanted });
+	// Debian builds its skopeo without sigstore: then corten alone is asked.
+	if (!theirs.stderr.includes("sigstore disabled"))
+		expect({ who: "skopeo", accepted: theirs.status === 0, said: theirs.stderr }).toMatchObject({ accepted: wanted });
 	const result = await corten("pull", "-q", "--signature-policy", path, from);
 	expect({ who: "corten", accepted: result.status === 0, said: result.stderr }).toMatchObject({ accepted: wanted });
 	if (!wanted) expect((await corten("images", "-q")).stdout).toBe("");
