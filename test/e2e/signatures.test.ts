@@ -204,7 +204,15 @@ test("the user's policy counts without being named, for run and load too; what i
 	writeFileSync(path, JSON.stringify({ default: reject }));
 	try {
 		expect((await corten("run", "--rm", `${host}/signed:1`, "true")).stderr).toContain("the signature policy rejects it");
-		must(["skopeo", "--insecure-policy", "copy", "-q", "--remove-signatures", `dir:${folder}/dir`, `docker-archive:${folder}/a.tar:example.com/a:1`]);
+		must([
+			"skopeo",
+			"--insecure-policy",
+			"copy",
+			"-q",
+			"--remove-signatures",
+			`dir:${folder}/dir`,
+			`docker-archive:${folder}/a.tar:example.com/a:1`,
+		]);
 		expect((await corten("load", "-q", "-i", `${folder}/a.tar`)).stderr).toContain("the signature policy rejects it");
 		expect((await corten("images", "-q")).stdout).toBe("");
 		expect((await corten("pull", "-q", "corten/hello")).status).toBe(0);
