@@ -157,9 +157,10 @@ test("a blocked registry is not spoken to: not to pull, not to push, not to log 
 	expect(server.seen).toEqual([]);
 });
 
-test("a push goes to the location with a scope of its repository, and to no mirror", async () => {
+test("a push goes to the registry that was named, not to its location and to no mirror", async () => {
 	using mirror = serveFake();
 	using origin = serveFake();
+	using elsewhere = serveFake();
 	const asked: string[] = [];
 	origin.answer = (request, url) => {
 		if (url.pathname === "/token") {
@@ -169,22 +170,21 @@ test("a push goes to the location with a scope of its repository, and to no mirr
 		if (request.headers.get("authorization") === "Bearer T") return new Response("", { status: 404 });
 		return new Response("", { status: 401, headers: { "www-authenticate": `Bearer realm="http://${url.host}/token"` } });
 	};
-	using place = world(mirrored("example.com/a", `${origin.host}/b`, mirror.host));
-	await using sink = registrySink(parseReference("example.com/a/app:1"), {
+	using place = world(mirrored(`${origin.host}/a`, `${elsewhere.host}/b`, mirror.host));
+	await using sink = registrySink(parseReference(`${origin.host}/a/app:1`), {
 		tlsVerify: true,
 		patience,
 		environment: place.environment,
 		mountFrom: ["a/other"],
 	});
 	expect(await sink.has({ mediaType: "x", digest: `sha256:${"a".repeat(64)}`, size: 1 })).toBe(false);
-	expect(asked).toContain("repository:b/app:pull,push");
-	expect(asked).not.toContain("repository:a/app:pull,push");
+	expect(asked).toContain("repository:a/app:pull,push");
 	expect(
 		origin.seen.every(
-			({ path, method }) => path.startsWith("/token") || path === "/v2/" || (method === "HEAD" && path.startsWith("/v2/b/app/")),
+			({ path, method }) => path.startsWith("/token") || path === "/v2/" || (method === "HEAD" && path.startsWith("/v2/a/app/")),
 		),
 	).toBe(true);
-	expect(mirror.seen).toEqual([]);
+	expect([...mirror.seen, ...elsewhere.seen]).toEqual([]);
 });
 
 test("insecure accepts any certificate, unless --tls-verify was given", async () => {

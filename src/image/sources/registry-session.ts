@@ -44,17 +44,12 @@ export type Session = Omit<RegistryOptions, "credentials"> & {
 	answering: Promise<string> | undefined;
 };
 
-// Whatever is asked of a registry obeys registries.conf: where its images are, whether it may be spoken to, and how.
+// Whatever is asked of a registry obeys registries.conf: whether it may be spoken to, and how. Only reading an image is redirected (placedSource does
+// that): what is pushed goes to the registry that was named.
 function createPlaced(name: Session["reference"], options: RegistryOptions, scopes: readonly string[]): Session {
-	const place = primaryPlace(loadRegistries(options.environment ?? process.env), name);
-	checkAllowed(place);
-	const { domain, repository } = place.reference;
-	const own = `repository:${name.repository}:`;
-	return createSession(
-		{ domain, repository },
-		optionsFor(name.domain, place, options),
-		scopes.map((scope) => (scope.startsWith(own) ? `repository:${repository}:${scope.slice(own.length)}` : scope)),
-	);
+	const { reference, ...place } = primaryPlace(loadRegistries(options.environment ?? process.env), name);
+	checkAllowed({ reference, ...place });
+	return createSession(name, optionsFor(name.domain, { reference: name, ...place }, options), scopes);
 }
 
 /**
