@@ -110,7 +110,7 @@ test("a blocked registry may have mirrors, which are then all there is", () => {
 	expect(() => checkAllowed(place)).toThrow('it is blocked in "/the/file"');
 });
 
-test("what is written goes to the location, and a login to the registry itself", () => {
+test("after the mirrors comes the location, and a login is to the registry itself", () => {
 	expect(formatReference(primaryPlace(config, parseReference("example.com/foo/app:1")).reference)).toBe("internal.example/bar/app:1");
 	expect(
 		primaryPlace(decode('[[registry]]\nprefix="a.example"\nlocation="b.example"\ninsecure=true'), { domain: "a.example", repository: "" }),

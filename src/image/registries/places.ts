@@ -61,7 +61,7 @@ function placeOf(config: RegistriesConfig, reference: Reference, insecure: boole
 	return { reference, insecure, ...(blocked === undefined ? {} : { blockedBy: blocked }) };
 }
 
-/** Where an image is written, and where it is read when no mirror has it. @throws `invalid-spec` for a location that makes no reference */
+/** Where an image is read when no mirror has it; whether its registry may be spoken to, and how. @throws `invalid-spec` for a location that makes no reference */
 export function primaryPlace(config: RegistriesConfig, reference: Reference): Place {
 	const rule = findRule(config, reference);
 	if (rule === undefined) return { reference, insecure: false };

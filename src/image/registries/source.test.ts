@@ -179,11 +179,7 @@ test("a push goes to the registry that was named, not to its location and to no 
 	});
 	expect(await sink.has({ mediaType: "x", digest: `sha256:${"a".repeat(64)}`, size: 1 })).toBe(false);
 	expect(asked).toContain("repository:a/app:pull,push");
-	expect(
-		origin.seen.every(
-			({ path, method }) => path.startsWith("/token") || path === "/v2/" || (method === "HEAD" && path.startsWith("/v2/a/app/")),
-		),
-	).toBe(true);
+	expect(origin.seen.every(({ path }) => path.startsWith("/token") || path === "/v2/" || path.startsWith("/v2/a/app/"))).toBe(true);
 	expect([...mirror.seen, ...elsewhere.seen]).toEqual([]);
 });
 
