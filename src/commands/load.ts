@@ -16,14 +16,14 @@ export const command = defineCommand({
 	summary: "bring the images of an archive into the store",
 	usage: "[OPTIONS]",
 	options: {
-		input: { kind: "value", short: "i", metavar: "FILE", help: "the archive (default: standard input)" },
+		input: { kind: "value", short: "i", metavar: "FILE", help: "the archive, or a folder (default: standard input)" },
 		"signature-policy": { kind: "value", metavar: "FILE", help: "signature policy (default: ~/.config/containers/policy.json, or /etc's)" },
 		quiet: { kind: "flag", short: "q", help: "no progress" },
 	},
 	operands: { min: 0, max: 0 },
 	description: [
 		"Reads what docker save, podman save, skopeo or corten save wrote: a docker archive or an archive of an OCI layout, compressed or not, with all its " +
-			"images. A file whose name ends in .aci is an image archive of appc's. Every byte is verified. A tar of a root filesystem is no image: corten import makes one of it.",
+			"images; also a folder, an OCI layout or what skopeo writes as dir:. A file whose name ends in .aci is an image archive of appc's. Every byte is verified. A tar of a root filesystem is no image: corten import makes one of it.",
 	],
 	examples: [
 		["corten load -i app.tar", "from a file"],

@@ -72,12 +72,10 @@ const layer: Decoder<Descriptor> = (value, at, issues) => {
 	const decoded = descriptor(value, at, issues);
 	if (decoded === failed) return decoded;
 	const kind = mediaKind(decoded.mediaType);
-	if (kind === "layer") return decoded;
-	// The urls of a foreign layer lead to hosts the registry chooses; asking them leaked credentials (CVE-2020-15157). They are never asked.
-	const why: Partial<Record<MediaKind, string>> = {
-		"foreign-layer": "is a foreign layer, kept outside of registries",
-		"encrypted-layer": "is an encrypted layer",
-	};
+	// The urls of a foreign layer lead to hosts the registry chooses; asking them leaked credentials (CVE-2020-15157). They are never asked: it comes
+	// from where the image comes from, or not at all.
+	if (kind === "layer" || kind === "foreign-layer") return decoded;
+	const why: Partial<Record<MediaKind, string>> = { "encrypted-layer": "is an encrypted layer" };
 	return unsupportedHere(issues, at, why[kind] ?? `has media type ${quote(decoded.mediaType)}, which is no layer of a container image`);
 };
 
@@ -133,7 +131,7 @@ function kindOf(value: unknown, stated: string | undefined, issues: Issue[]): "i
  * Decodes an index or a manifest.
  * @param stated the media type of the descriptor or the Content-Type that led here; undefined if the source stated none
  * @param what the document in messages: `manifest of "docker.io/library/alpine:3"`
- * @throws `invalid-spec` with all issues; `unsupported` for schema 1, artifacts, foreign and encrypted layers
+ * @throws `invalid-spec` with all issues; `unsupported` for schema 1, artifacts and encrypted layers
  */
 export function decodeManifest(bytes: Uint8Array, stated: string | undefined, what: string): Manifest | Index {
 	if (bytes.length > maxManifestBytes) {

@@ -8,6 +8,7 @@ import { lockBlob } from "./blob-lock.ts";
 import { adoptBlob, hasBlob, streamBlob, writeBlob } from "./blobs.ts";
 import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
+import { mediaKind } from "./media-types.ts";
 import type { ImageSource } from "./sources/source.ts";
 import { layersFolder } from "./store.ts";
 
@@ -57,7 +58,15 @@ export async function pullLayers(
 		tell(layer, "downloading", 0);
 		const spooled = source.spooled?.(layer);
 		if (spooled !== undefined) return await adoptBlob(root, layer, spooled);
-		await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
+		try {
+			await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
+		} catch (cause) {
+			if (mediaKind(layer.mediaType) !== "foreign-layer" || !isError(cause, "not-found")) throw cause;
+			throw new CortenError("unsupported", `cannot fetch foreign layer "${layer.digest}": it is not where the image is`, {
+				cause,
+				hint: "the urls it names are never asked: bring it in with an archive, by corten load",
+			});
+		}
 	};
 	const create = async (layer: Descriptor, diffID: Digest) => {
 		tell(layer, "creating", layer.size);

@@ -1,12 +1,13 @@
 // How images are shown and cleared away: images with filters and as a tree, image prune, store df.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Result, run, top } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
 import { makeImage, passwdLayer, writeImages } from "../support/images.ts";
 import { remove } from "../support/leftovers.ts";
+import { must } from "../support/must.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/corten-images-`);
 const program = [`${top}/build/corten`, "--root", `${folder}/root`, "--runroot", `${folder}/run`];
@@ -76,4 +77,21 @@ test("image prune takes what has no name, with --all what no container uses, and
 	await ok("image", "prune", "-af");
 	expect(await ok("images", "-q")).toBe("");
 	for (const place of ["store/blobs/sha256", "layers", "records"]) expect(readdirSync(`${folder}/root/${place}`)).toEqual([]);
+});
+
+test("load takes a layout folder with all its images, and a folder of skopeo's", async () => {
+	const home = mkdtempSync(`${folder}/load-`);
+	const load = (path: string) =>
+		run([`${top}/build/corten`, "--root", `${home}/root`, "--runroot", `${home}/run`, "load", "-q", "-i", path]);
+	expect(await load(`${folder}/layout`)).toMatchObject({
+		status: 0,
+		stdout: "Loaded image: example.com/one:1\nLoaded image: example.com/two:1\n",
+	});
+	must(["skopeo", "--insecure-policy", "copy", "-q", `oci:${folder}/layout:example.com/one:1`, `dir:${home}/dir`]);
+	expect(await load(`${home}/dir`)).toMatchObject({ status: 0, stdout: "Loaded image: localhost/dir:latest\n" });
+	mkdirSync(`${home}/empty`);
+	const refused = await load(`${home}/empty`);
+	expect(refused.status).toBe(1);
+	expect(refused.stderr).toContain(`cannot load "${home}/empty"`);
+	expect(readdirSync(`${home}/root/store/tmp`)).toEqual([]);
 });

@@ -1,6 +1,8 @@
-// An archive of unknown kind, with all its images: what `load` reads.
+// An archive or a folder of unknown kind, with all its images: what `load` reads.
 
+import { statSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
+import { exists } from "../../linux/file.ts";
 import type { ImageSource } from "./source.ts";
 import { spoolArchive } from "./spool.ts";
 
@@ -8,20 +10,26 @@ import { spoolArchive } from "./spool.ts";
 export type OpenArchive = Disposable & { readonly images: readonly ImageSource[] };
 
 /**
- * Reads an archive, docker's or OCI's, compressed or not.
+ * Reads an archive, docker's or OCI's, compressed or not; or a folder, an OCI layout or the `dir:` form.
  * @param path `-` for standard input
  * @param temporaryFolder where to put a folder for its files
  * @param signaturePolicy in place of this machine's
  * @throws `not-found`; `invalid-spec` when it is no archive of images; `integrity`; `system`
  */
 export async function openArchive(path: string, temporaryFolder: string, signaturePolicy?: string): Promise<OpenArchive> {
+	const from = (transport: string, images: readonly ImageSource[]) =>
+		images.map((image) => ({
+			...image,
+			origin: { transport, path, ...(signaturePolicy === undefined ? {} : { policyFile: signaturePolicy }) },
+		}));
+	if (path !== "-" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+		const isLayout = exists(`${path}/oci-layout`);
+		const images = isLayout ? (await import("./oci-layout.ts")).ociLayoutImages(path) : [(await import("./dir.ts")).dirSource(path)];
+		const dispose = () => void Promise.all(images.map((image) => image[Symbol.asyncDispose]()));
+		return { images: from(isLayout ? "oci" : "dir", images), [Symbol.dispose]: dispose };
+	}
 	const spool = await spoolArchive(path, temporaryFolder);
 	try {
-		const from = (transport: string, images: readonly ImageSource[]) =>
-			images.map((image) => ({
-				...image,
-				origin: { transport, path, ...(signaturePolicy === undefined ? {} : { policyFile: signaturePolicy }) },
-			}));
 		const dispose = () => spool[Symbol.dispose]();
 		// Archives of docker 25 and later are both; manifest.json has the names people gave.
 		if (spool.files.has("/manifest.json"))

@@ -40,6 +40,13 @@ export function ociLayoutSource(path: string, name?: string, storedName?: string
 	};
 }
 
+/** All images of a layout, as {@link ociLayoutSource} opens them. @throws `not-found`; `invalid-spec` when it is no layout */
+export function ociLayoutImages(path: string): readonly ImageSource[] {
+	using folder = openFd(path, O_RDONLY | O_DIRECTORY);
+	const entries = decodeLayout(readText(folder, "oci-layout"), readText(folder, "index.json"), path);
+	return entries.map((_, at) => ociLayoutSource(path, `@${at}`));
+}
+
 function blobName(digest: Digest): string {
 	return `blobs/${digest.replace(":", "/")}`;
 }
