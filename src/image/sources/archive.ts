@@ -42,6 +42,11 @@ export async function openArchive(path: string, temporaryFolder: string, signatu
 				images: from("oci-archive", await (await import("./oci-archive.ts")).ociArchiveImages(spool, path)),
 				[Symbol.dispose]: dispose,
 			};
+		if (spool.files.has("/repositories"))
+			return {
+				images: from("docker-archive", await (await import("./docker-archive.ts")).dockerArchiveImages(spool, path)),
+				[Symbol.dispose]: dispose,
+			};
 		throw new CortenError("invalid-spec", `cannot read archive "${path}": it has neither manifest.json nor oci-layout`, {
 			hint: "a tar of a root filesystem is brought in by corten import",
 		});

@@ -99,7 +99,10 @@ type ArchiveImage = { readonly names: readonly string[]; readonly config: string
 
 async function readImages(spool: Spool, path: string): Promise<readonly ArchiveImage[]> {
 	const what = `manifest.json of "${path}"`;
-	const images = decodeJson(archiveManifest, await readSpooled(findSpooled(spool, "manifest.json", path), what), what);
+	const images =
+		!spool.files.has("/manifest.json") && spool.files.has("/repositories")
+			? await (await import("./docker-legacy.ts")).readLegacyImages(spool, path)
+			: decodeJson(archiveManifest, await readSpooled(findSpooled(spool, "manifest.json", path), what), what);
 	return images.map(({ Config, RepoTags, Layers }) => ({
 		config: Config,
 		layers: Layers,
