@@ -45,6 +45,8 @@ type Options = {
 	/** Whether it was said, not assumed. */
 	readonly tlsVerifyGiven: boolean;
 	readonly probationMs: number;
+	/** Images before that stay. */
+	readonly keep: number;
 };
 
 /** podman's words, and "skipped" for what has been taken back before. */
@@ -58,6 +60,7 @@ export const command = defineCommand({
 		"dry-run": { kind: "flag", help: "only show what would be updated" },
 		rollback: { kind: "value", metavar: "BOOL", choices: ["true", "false"], help: "false: do not take a bad update back (default true)" },
 		probation: { kind: "value", metavar: "SECONDS", help: "how long a container without health check must run to be well (default 10)" },
+		keep: { kind: "value", metavar: "N", help: "how many of the images before stay in the store (default 1)" },
 		retry: { kind: "flag", help: "try again also what has been taken back before" },
 		history: { kind: "flag", help: "show what has been updated when, and how it went" },
 		format: { kind: "value", metavar: "FORMAT", help: "table, json, or a Go template" },
@@ -66,7 +69,7 @@ export const command = defineCommand({
 	operands: { min: 0, max: 0 },
 	description: [
 		"Looks at running containers with the label io.containers.autoupdate (AutoUpdate= of a .container file): registry asks the registry what the image's name means now, local the store, after a build or a pull. Where that is not the image the container runs, the image is pulled and the container's unit restarted.",
-		"A new container is well when its unit's start job succeeds and its health check says healthy before it says unhealthy (see --health-cmd of corten-run(1)), or, without one, when it still runs after a time of probation. Otherwise the name is given back to the image before, and the units that were updated to the new one are restarted. The image before is kept in the store until the next update. An image that has been taken back is not tried again.",
+		"A new container is well when its unit's start job succeeds and its health check says healthy before it says unhealthy (see --health-cmd of corten-run(1)), or, without one, when it still runs after a time of probation. Otherwise the name is given back to the image before, and the units that were updated to the new one are restarted. The images before stay in the store, the last one or as many as --keep says, without a name: corten tag ID NAME gives it back. An image that has been taken back is not tried again.",
 		"The unit must make a new container at each start, by corten run: the transient units of corten run -d start the same container again, and cannot be updated.",
 		"corten-auto-update.timer does this once a day: systemctl enable --now corten-auto-update.timer.",
 		"The column UPDATED is true, false, pending (--dry-run), rolled back, skipped (taken back before) or failed; the exit status is 1 when there was one of rolled back and failed.",
@@ -86,6 +89,7 @@ export const command = defineCommand({
 			tlsVerify: parseTlsVerify(options["tls-verify"]),
 			tlsVerifyGiven: options["tls-verify"] !== undefined,
 			probationMs: parseProbation(options.probation),
+			keep: parseKeep(options.keep),
 		};
 		const rows: Record<string, string>[] = [];
 		for (const group of grouped(targets)) {
@@ -101,6 +105,11 @@ export const command = defineCommand({
 function parseProbation(text = "10"): number {
 	if (/^\d{1,6}$/.test(text)) return Number(text) * 1000;
 	throw new CortenError("invalid-argument", `cannot use "${text}" as --probation: it is no number of seconds`, { at: "--probation" });
+}
+
+function parseKeep(text = "1"): number {
+	if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+	throw new CortenError("invalid-argument", `cannot use "${text}" as --keep: expected a number from 1 to 999`, { at: "--keep" });
 }
 
 /** Containers that ask for updates and can have them; of the others it is said why not. */
@@ -194,7 +203,7 @@ async function update(context: Context, group: readonly Target[], plans: readonl
 	const [first] = pending;
 	if (first === undefined) return outcomes;
 	const { image, policy, digest: before } = first.target;
-	keepPrevious(context.root, image, before);
+	keepPrevious(context.root, image, before, options.keep);
 	const after = policy === "registry" ? await pull(context, image, options) : await latestDigest(context, image, policy, options);
 	const updated: typeof pending = [];
 	for (const { target, index } of pending) {

@@ -29,6 +29,17 @@ test("an earlier previous one goes, unless something else names it", () => {
 	]);
 });
 
+test("as many earlier ones stay as are wanted, the oldest goes", () => {
+	const before = [named("d", "app"), previous("a", "app"), previous("b", "app"), previous("c", "app"), previous("a", "else")];
+	expect(markPrevious(before, "app", digestOf("d"), 3)).toEqual([
+		named("d", "app"),
+		previous("b", "app"),
+		previous("c", "app"),
+		previous("a", "else"),
+		previous("d", "app"),
+	]);
+});
+
 test("an image that is not there is not marked", () => {
 	const before = [named("b", "app")];
 	expect(markPrevious(before, "app", digestOf("a"))).toBe(before);

@@ -15,21 +15,22 @@ function withAnnotations(entry: StoreEntry, change: Readonly<Record<string, stri
 }
 
 /**
- * Marks an image as the one that a name meant before, in place of an earlier one, which goes unless something else names it.
+ * Marks an image as the one that a name meant before. Of those marked for the name the last `keep` stay, this one among them; an earlier one goes
+ * unless something else names it.
  * @returns the entries; the same array when the image is not there
  */
-export function markPrevious(entries: readonly StoreEntry[], name: string, digest: Digest): readonly StoreEntry[] {
+export function markPrevious(entries: readonly StoreEntry[], name: string, digest: Digest, keep = 1): readonly StoreEntry[] {
 	const found = entries.find((entry) => entry.digest === digest);
 	if (found === undefined) return entries;
-	const others = entries.filter(
-		(entry) => entryName(entry) !== "" || (entry.digest !== digest && entry.annotations?.[previousKey] !== name),
-	);
-	return [...others, withAnnotations(found, { [refNameKey]: undefined, [previousKey]: name })];
+	const others = entries.filter((entry) => entryName(entry) !== "" || entry.digest !== digest);
+	const earlier = others.filter((entry) => entryName(entry) === "" && entry.annotations?.[previousKey] === name);
+	const gone = earlier.slice(0, Math.max(0, earlier.length - (keep - 1)));
+	return [...others.filter((entry) => !gone.includes(entry)), withAnnotations(found, { [refNameKey]: undefined, [previousKey]: name })];
 }
 
 /** @see markPrevious. Call it before the name moves. */
-export function keepPrevious(root: string, name: string, digest: Digest): void {
-	updateEntries(root, (entries) => markPrevious(entries, name, digest));
+export function keepPrevious(root: string, name: string, digest: Digest, keep: number): void {
+	updateEntries(root, (entries) => markPrevious(entries, name, digest, keep));
 }
 
 /**

@@ -154,6 +154,7 @@ async function live(machine: CutMachine, app: string): Promise<Record<string, nu
 		await life.cut();
 		await stopped;
 		count(`in ${current}`);
+		if ((cut + 1) % 25 === 0) process.stdout.write(`power cuts: ${cut + 1} so far\n`);
 		known = [...sure];
 	}
 }
