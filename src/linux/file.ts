@@ -212,7 +212,10 @@ export function listFolder(path: string): string[] {
 	const buffer = new Uint8Array(32 << 10);
 	const view = new DataView(buffer.buffer);
 	for (;;) {
-		const length = check(syscall(nr.getdents64, fd.number, buffer, buffer.length), `cannot list "${path}"`);
+		const read = syscall(nr.getdents64, fd.number, buffer, buffer.length);
+		// ENOENT: somebody has removed it since it was opened, as systemd does a cgroup whose last process has ended.
+		if (read === -2) return [];
+		const length = check(read, `cannot list "${path}"`);
 		if (length === 0) return names;
 		for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
 			const end = buffer.indexOf(0, at + 19);

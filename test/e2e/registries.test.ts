@@ -203,13 +203,13 @@ test("a block says which file, also to a push and a login", async () => {
 });
 
 test("insecure holds for pushes; --tls-verify, when given, holds instead", async () => {
-	writeFileSync(conf, table("example.com", s.host, insecure));
+	writeFileSync(conf, table(s.host, s.host, insecure));
 	expect((await corten("pull", "-q", `${a.host}/t/app:1`)).status).toBe(0);
-	const refused = await corten("push", "-q", "--tls-verify=true", `${a.host}/t/app:1`, "example.com/pushed:1");
+	const refused = await corten("push", "-q", "--tls-verify=true", `${a.host}/t/app:1`, `${s.host}/pushed:1`);
 	expect(refused.status).toBe(1);
 	expect(refused.stderr).toContain("certificate is not trusted");
-	expect((await corten("push", "-q", `${a.host}/t/app:1`, "example.com/pushed:1")).status).toBe(0);
-	expect(await cortenFinds("example.com/pushed:1")).toBe("a");
+	expect((await corten("push", "-q", `${a.host}/t/app:1`, `${s.host}/pushed:1`)).status).toBe(0);
+	expect(await cortenFinds(`${s.host}/pushed:1`)).toBe("a");
 	expect(readFileSync(`${folder}/s/docker/registry/v2/repositories/pushed/_manifests/tags/1/current/link`, "utf8")).toBe(
 		images.a?.manifest.digest ?? "",
 	);
