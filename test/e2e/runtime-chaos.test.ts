@@ -71,6 +71,8 @@ async function killWithin(child: Child, afterMs: number): Promise<boolean> {
 	if (child.exitCode !== null || victim === undefined) return false;
 	try {
 		process.kill(victim, "SIGKILL");
+		// A killed process still ends the system call it is in, a mkdir of the container's folder too: dead is who has been waited for.
+		if (victim === child.pid) await child.exited;
 		return true;
 	} catch {
 		return false;
