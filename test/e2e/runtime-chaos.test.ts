@@ -148,7 +148,7 @@ testWhen(isRoot, "it needs root")(
 		let [next, met] = [0, 0];
 		await Promise.all(
 			Array.from({ length: atOnce }, async () => {
-				while (met < kills && next < kills * 4 && troubles.length < 20) {
+				while (met < kills && next < kills * 12 && troubles.length < 20) {
 					const life = await live(`k${world.slice(-6)}n${next++}`);
 					if (life.met) met++;
 					troubles.push(...life.troubles);
