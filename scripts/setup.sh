@@ -43,7 +43,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 		trap 'rm -f $policy' EXIT
 	fi
 	export DEBIAN_FRONTEND=noninteractive
-	install() { apt-get install -y -q --no-install-recommends "${missing[@]}"; }
+	# Debian 12's docker.io has docker's client in it; from 13 on docker-cli has.
+	install() {
+		local packages=("${missing[@]}")
+		apt-cache show docker-cli >/dev/null 2>&1 || packages=("${packages[@]/#docker-cli/docker.io}")
+		apt-get install -y -q --no-install-recommends "${packages[@]}"
+	}
 	# A machine that never fetched the lists fetches them first; one with old lists when they turn out to be too old.
 	compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt-get update -q
 	install || { apt-get update -q && install; }
