@@ -131,6 +131,8 @@ function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8A
 	const outside = area.places.filter(
 		({ inode, layout }) => layout === layouts.plain && (inode.kind === "directory" || inode.kind === "symlink"),
 	);
+	// fsck.erofs 1.5 reads behind the last inode whether it has attributes or not, and calls a file corrupt that ends there.
+	if (outside.length === 0 && area.end % blockBytes === 0) area.end += slotBytes;
 	let block = metaBlock + Math.ceil(area.end / blockBytes);
 	for (const place of outside) {
 		place.block = block;
@@ -153,6 +155,7 @@ function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8A
 		for (const [i, address] of inode.data.map.entries()) map.setUint32(i * 4, address, true);
 		file.write(new Uint8Array(map.buffer));
 	}
+	file.seek(start + area.end);
 	for (const place of outside) {
 		file.align();
 		for (const part of contentOf(place, area, data)) file.write(part);

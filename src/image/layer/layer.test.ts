@@ -26,7 +26,7 @@ import { nr } from "../../linux/syscalls.ts";
 import type { LayerSource } from "../../spec/rootfs.ts";
 import { cBytes } from "./bytes.ts";
 import { createLayer } from "./layer.ts";
-import { digestOf, streamOf } from "./tar.fixture.ts";
+import { archive, digestOf, member, streamOf } from "./tar.fixture.ts";
 import { walk } from "./walk.fixture.ts";
 
 const work = mkdtempSync(`${tmpdir()}/layer-test-`);
@@ -252,3 +252,12 @@ describe.if(isRoot)("createLayer", () => {
 });
 
 afterAll(() => rmSync(work, { recursive: true, force: true }), 120_000);
+
+test("a last inode that would end with the file", async () => {
+	// 64 bytes of nothing, 832 of the root's inode and entries, 50 empty files of 64: one block.
+	const names = Array.from({ length: 50 }, (_, at) => (at === 0 ? "long".repeat(8) : String(at).padStart(2, "0")));
+	const tar = archive(...names.map((name) => member({ name })));
+	const layer = await createLayer(streamOf(tar), { layersDir: `${work}/exact`, diffID: digestOf(tar), kind: "erofs" });
+	run("fsck.erofs", layer.path);
+	expect(statSync(layer.path).size).toBe(3 * 4096);
+});
