@@ -2,7 +2,9 @@
 
 import { CortenError } from "../base/errors.ts";
 import { isShortName, parseReference } from "../image/reference.ts";
-import { deleteManifest, listReferrers, resolveDigest, tagsOf } from "../image/sources/registry-list.ts";
+import { referrerOf, removeReferrer } from "../image/sinks/referrers.ts";
+import { fetchManifest } from "../image/sources/registry.ts";
+import { deleteManifest, deleteTag, listReferrers, resolveDigest, tagsOf } from "../image/sources/registry-list.ts";
 import { createSession } from "../image/sources/registry-session.ts";
 import { defineCommand } from "./command.ts";
 import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
@@ -14,12 +16,14 @@ export const command = defineCommand({
 	options: {
 		force: { kind: "flag", short: "f", help: "also when other tags name the same image: they go with it" },
 		quiet: { kind: "flag", short: "q", help: "print the digest alone" },
+		untag: { kind: "flag", help: "take the tag alone away, which not every registry does" },
 		...registryOptions,
 	},
 	operands: { min: 1, max: 1 },
 	description: [
 		"The name is skopeo's. A registry deletes by digest, and with the digest all tags that name it: where there are others beside the one that was given nothing is deleted without --force. " +
-			"Blobs stay until the registry collects its garbage; what names the image as its subject stays too, and is told of. The store is not touched: that is corten rmi.",
+			"Blobs stay until the registry collects its garbage; what names the image as its subject stays too, and is told of. What has a subject itself goes from the list of that one's " +
+			"referrers. The store is not touched: that is corten rmi.",
 		"The registry must be named, and must let people delete (docker's does with REGISTRY_STORAGE_DELETE_ENABLED=true).",
 	],
 	examples: [["corten delete registry.example.com/app:1.3", "unless app:1.3 has other tags"]],
@@ -29,7 +33,14 @@ export const command = defineCommand({
 		const reference = parseReference(name);
 		// A name that may mean one registry or another is nothing to delete by.
 		if (isShortName(name)) throw new CortenError("invalid-argument", `cannot delete "${text}": no registry is named`);
-		const session = createSession(reference, parseRegistryOptions(options), [`repository:${reference.repository}:pull,delete`]);
+		const session = createSession(reference, parseRegistryOptions(options), [`repository:${reference.repository}:pull,push,delete`]);
+		if (options.untag) {
+			if (reference.digest !== undefined) throw new CortenError("invalid-argument", `cannot untag "${text}": a digest is no tag`);
+			const tag = reference.tag ?? "latest";
+			await deleteTag(session, tag);
+			context.print(options.quiet ? "" : `untagged: ${reference.domain}/${reference.repository}:${tag}\n`);
+			return 0;
+		}
 		const digest = reference.digest ?? (await resolveDigest(session, reference.tag ?? "latest"));
 		const tag = reference.digest === undefined ? (reference.tag ?? "latest") : undefined;
 		const others = await tagsOf(session, digest, tag);
@@ -40,7 +51,10 @@ export const command = defineCommand({
 			});
 		}
 		const referrers = await listReferrers(session, digest);
+		const { bytes, mediaType = "" } = await fetchManifest(session, digest, digest);
+		const subject = referrerOf({ mediaType, digest, size: bytes.length }, bytes)?.subject;
 		await deleteManifest(session, digest);
+		if (subject !== undefined) await removeReferrer(session, subject, digest);
 		if (referrers.length > 0)
 			context.log("warn", `${referrers.length} of the repository's manifests name ${digest} as their subject, and stay`);
 		if (options.quiet) context.print(`${digest}\n`);

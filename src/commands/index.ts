@@ -65,6 +65,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	login: entry("images", () => import("./login.ts")),
 	logout: entry("images", () => import("./logout.ts")),
 	convert: entry("images", () => import("./convert.ts")),
+	"artifact-add": entry("images", () => import("./artifact-add.ts")),
+	"artifact-extract": entry("images", () => import("./artifact-extract.ts")),
+	"artifact-inspect": entry("images", () => import("./artifact-inspect.ts")),
+	"artifact-ls": entry("images", () => import("./artifact-ls.ts")),
+	"artifact-pull": entry("images", () => import("./artifact-pull.ts")),
+	"artifact-push": entry("images", () => import("./artifact-push.ts")),
+	"artifact-rm": entry("images", () => import("./artifact-rm.ts")),
 	aci: entry("images", () => import("./aci.ts")),
 	trust: entry("images", () => import("./trust.ts")),
 	store: entry("engine", () => import("./store.ts")),
@@ -76,7 +83,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 	help: entry("engine", () => import("./help.ts")),
 };
 
-/** docker's two-word spellings: group -> word -> the command and the options it implies. */
+/** docker's and podman's two-word spellings: group -> word -> the command and the options it implies. */
 export const aliases: Readonly<Record<string, Readonly<Record<string, readonly [command: string, ...args: string[]]>>>> = {
 	image: {
 		ls: ["images"],
@@ -93,6 +100,15 @@ export const aliases: Readonly<Record<string, Readonly<Record<string, readonly [
 		import: ["import"],
 		history: ["history"],
 		prune: ["image-prune"],
+	},
+	artifact: {
+		add: ["artifact-add"],
+		extract: ["artifact-extract"],
+		inspect: ["artifact-inspect"],
+		ls: ["artifact-ls"],
+		pull: ["artifact-pull"],
+		push: ["artifact-push"],
+		rm: ["artifact-rm"],
 	},
 	system: { df: ["store", "df"] },
 	container: {

@@ -81,9 +81,7 @@ async function allTags(text: string, registry: RegistryOptions): Promise<readonl
 		name === text ? resolveName(name, registry.environment ?? process.env) : [parseReference(name)];
 	if (others.length > 0) throw new CortenError("invalid-argument", `cannot pull all tags of "${text}": it may be in several registries`);
 	const tags = await listTags(createSession(reference, registry));
-	return tags
-		.filter((tag) => !/^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{121})/.test(tag))
-		.map((tag) => `${reference.domain}/${reference.repository}:${tag}`);
+	return tags.filter((tag) => !/^sha(?:256|512)-[0-9a-f]{64}/.test(tag)).map((tag) => `${reference.domain}/${reference.repository}:${tag}`);
 }
 
 function familiar(name: string): string {

@@ -9,6 +9,7 @@ import { createSession } from "../image/sources/registry-session.ts";
 import { defineCommand } from "./command.ts";
 import { formatBytes, formatRows } from "./format.ts";
 import { registryKey } from "./login.ts";
+import { printable } from "./printable.ts";
 import { parseRegistryOptions, registryOptions } from "./registry-options.ts";
 
 const headings = {
@@ -81,8 +82,8 @@ export const command = defineCommand({
 				["Digest", "ArtifactType", "MediaType", "Size"],
 				found.slice(0, limit).map(({ digest, artifactType, mediaType, size }) => ({
 					Digest: digest,
-					ArtifactType: plain(artifactType),
-					MediaType: plain(mediaType),
+					ArtifactType: printable(artifactType),
+					MediaType: printable(mediaType),
 					Size: formatBytes(Number(size)),
 				})),
 			);
@@ -102,11 +103,6 @@ export const command = defineCommand({
 		);
 	},
 });
-
-// A registry's words go to a terminal.
-function plain(text: string): string {
-	return /^[!-~]{0,255}$/.test(text) ? text : JSON.stringify(text.slice(0, 255));
-}
 
 function resolve(text: string, environment: Readonly<Record<string, string | undefined>> = process.env): Reference {
 	const [reference = parseReference(text)] = resolveName(text, environment, loadRegistries(environment));

@@ -6,6 +6,7 @@ import { renameSync, rmSync, statSync } from "node:fs";
 import { isError } from "../base/errors.ts";
 import { exists, LOCK_EX, listFolder, readFile } from "../linux/file.ts";
 import type { Descriptor, Digest } from "../spec/image.ts";
+import { decodeArtifact } from "./artifact-manifest.ts";
 import { collectVerified, createStore, hasBlob, holdBlobs, streamBlob, writeEntries } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
 import { verifyStream } from "./digest.ts";
@@ -19,6 +20,7 @@ import {
 	entryName,
 	holdStore,
 	indexDigestKey,
+	isArtifact,
 	layersFolder,
 	readEntries,
 	readRecord,
@@ -80,39 +82,62 @@ export async function checkStore(root: string, options: CheckOptions): Promise<C
 
 /** @param seen blobs and layers that were looked at, and whether they are good */
 async function checkEntry(root: string, entry: StoreEntry, options: CheckOptions, seen: Map<string, boolean>): Promise<Problem[]> {
-	const what = `image "${entryName(entry) || entry.digest}"`;
-	const problems: Problem[] = [];
-	const lost: string[] = [];
-	try {
-		const manifest = decodeManifest(await readWhole(root, entry, maxManifestBytes), entry.mediaType, what);
-		const index = entry.annotations?.[indexDigestKey] as Digest | undefined;
-		if (index !== undefined && !exists(blobPath(root, index))) lost.push(`its index "${index}" is missing`);
-		if (manifest.kind === "index") return problems; // another tool's: its blobs are not ours to judge
-		const config = decodeConfig(await readWhole(root, manifest.config, maxConfigBytes), manifest.layers.length, what);
-		for (const [at, layer] of manifest.layers.entries()) {
-			if (!(await isGoodBlob(root, layer, options.quick, seen))) {
-				lost.push(`its blob "${layer.digest}" is missing or damaged`);
-				if (options.repair) rmSync(blobPath(root, layer.digest), { force: true });
-				continue;
-			}
-			const diffID = config.diffIDs[at];
-			if (diffID !== undefined) problems.push(...(await checkLayer(root, layer, diffID, options, seen)));
-		}
-	} catch (error) {
-		if (!isError(error)) throw error;
-		lost.push(error.message);
-	}
+	const what = `${isArtifact(entry) ? "artifact" : "image"} "${entryName(entry) || entry.digest}"`;
+	const { lost, problems, judged } = await checkContent(root, entry, what, options, seen);
 	if (lost.length === 0) {
-		if (readRecord(root, entry.digest) !== undefined) return problems;
+		if (!judged || isArtifact(entry) || readRecord(root, entry.digest) !== undefined) return problems;
 		const repaired = options.repair && (await rebuildRecord(root, entry)) !== undefined ? { repaired: "made again" } : {};
 		return [...problems, { what: `record of ${what}`, why: "is missing or damaged", ...repaired }];
 	}
 	const name = entryName(entry);
 	if (options.repair) dropEntry(root, entry);
+	const pull = isArtifact(entry) ? "artifact pull" : "pull";
 	const repaired = options.repair
-		? { repaired: `taken out of the store${name === "" ? "" : `; bring it back by: corten pull ${name}`}` }
+		? { repaired: `taken out of the store${name === "" ? "" : `; bring it back by: corten ${pull} ${name}`}` }
 		: {};
 	return [...problems, ...lost.map((why) => ({ what, why, ...repaired }))];
+}
+
+/** What of an entry's content is lost for good, and what is wrong otherwise. `judged` is false for what another tool has put there and we know nothing of. */
+type Content = { readonly lost: string[]; readonly problems: Problem[]; readonly judged: boolean };
+
+async function checkContent(
+	root: string,
+	entry: StoreEntry,
+	what: string,
+	options: CheckOptions,
+	seen: Map<string, boolean>,
+): Promise<Content> {
+	const content: Content = { lost: [], problems: [], judged: true };
+	const { lost, problems } = content;
+	const isGood = async (blob: Descriptor) => {
+		if (await isGoodBlob(root, blob, options.quick, seen)) return true;
+		lost.push(`its blob "${blob.digest}" is missing or damaged`);
+		if (options.repair) rmSync(blobPath(root, blob.digest), { force: true });
+		return false;
+	};
+	try {
+		const bytes = await readWhole(root, entry, maxManifestBytes);
+		if (isArtifact(entry)) {
+			const { config, layers } = decodeArtifact(bytes, entry.mediaType, what);
+			for (const blob of [config, ...layers]) await isGood(blob);
+			return content;
+		}
+		const manifest = decodeManifest(bytes, entry.mediaType, what);
+		const index = entry.annotations?.[indexDigestKey] as Digest | undefined;
+		if (index !== undefined && !exists(blobPath(root, index))) lost.push(`its index "${index}" is missing`);
+		if (manifest.kind === "index") return { ...content, judged: false };
+		const config = decodeConfig(await readWhole(root, manifest.config, maxConfigBytes), manifest.layers.length, what);
+		for (const [at, layer] of manifest.layers.entries()) {
+			const diffID = config.diffIDs[at];
+			if ((await isGood(layer)) && diffID !== undefined) problems.push(...(await checkLayer(root, layer, diffID, options, seen)));
+		}
+	} catch (error) {
+		if (!isError(error)) throw error;
+		if (error.code === "unsupported") return { ...content, judged: false };
+		lost.push(error.message);
+	}
+	return content;
 }
 
 async function readWhole(root: string, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {

@@ -1,11 +1,13 @@
-// Random damage to good documents, seeded: a manifest, an index, a config, an appc manifest. Whatever comes of it is decoded, or refused as
+// Random damage to good documents, seeded: a manifest, an index, a config, an artifact, an appc manifest. Whatever comes of it is decoded, or refused as
 // invalid-spec or unsupported; never another failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
 
 import { expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
 import { decodeAppcManifest } from "../spec/appc.ts";
+import { decodeArtifact } from "./artifact-manifest.ts";
 import { decodeConfig } from "./config.ts";
 import { decodeManifest } from "./manifest.ts";
+import { referrerOf } from "./sinks/referrers.ts";
 
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const rounds = Number(process.env.FUZZ_ROUNDS ?? 1500) * 4;
@@ -17,7 +19,7 @@ function random(below: number): number {
 }
 const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
 
-const digest = `sha256:${"ab".repeat(32)}`;
+const digest = `sha256:${"ab".repeat(32)}` as const;
 const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest, size: 10 };
 const manifest = {
 	schemaVersion: 2,
@@ -47,6 +49,12 @@ const config = {
 	},
 	rootfs: { type: "layers", diff_ids: [digest, digest] },
 	history: [{ created_by: "x", empty_layer: true }],
+};
+const artifact = {
+	...manifest,
+	artifactType: "text/x",
+	config: { mediaType: "application/vnd.oci.empty.v1+json", digest, size: 2 },
+	subject: { mediaType: manifest.mediaType, digest, size: 4 },
 };
 const appc = {
 	acKind: "ImageManifest",
@@ -122,6 +130,7 @@ const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Ui
 	["manifest", manifest, (bytes) => decodeManifest(bytes, pick([undefined, manifest.mediaType, index.mediaType]), "x")],
 	["index", index, (bytes) => decodeManifest(bytes, pick([undefined, index.mediaType]), "x")],
 	["config", config, (bytes) => decodeConfig(bytes, random(3), "x")],
+	["artifact", artifact, (bytes) => [decodeArtifact(bytes, pick([undefined, manifest.mediaType]), "x"), referrerOf(layer, bytes)]],
 	["appc manifest", appc, (bytes) => decodeAppcManifest(bytes, "x")],
 ];
 

@@ -82,7 +82,11 @@ const layer: Decoder<Descriptor> = (value, at, issues) => {
 const config: Decoder<Descriptor> = (value, at, issues) => {
 	const decoded = descriptor(value, at, issues);
 	if (decoded === failed || mediaKind(decoded.mediaType) === "config") return decoded;
-	return unsupportedHere(issues, at, `has media type ${quote(decoded.mediaType)}: this is an artifact and no container image`);
+	return unsupportedHere(
+		issues,
+		at,
+		`has media type ${quote(decoded.mediaType)}: this is an artifact and no container image; see corten artifact`,
+	);
 };
 
 function unsupportedHere(issues: Issue[], at: At, message: string): typeof failed {
@@ -104,7 +108,8 @@ const indexFields = object({ schemaVersion, mediaType: optional(mediaType), mani
 // What Go would match without regard to case, so that a document cannot be an index to one reader and a manifest to the other.
 const decisive = ["schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers"];
 
-function kindOf(value: unknown, stated: string | undefined, issues: Issue[]): "index" | "manifest" {
+/** Whether a document is an index or a manifest; what speaks against either is an issue. */
+export function kindOf(value: unknown, stated: string | undefined, issues: Issue[]): "index" | "manifest" {
 	const members = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 	for (const key of Object.keys(members)) {
 		const known = decisive.find((name) => name !== key && name.toLowerCase() === key.toLowerCase());

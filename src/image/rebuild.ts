@@ -1,6 +1,6 @@
 // Makes the record of an image: from what a pull has just verified, or again from the blobs when the record or a layer file is lost.
 
-import { isError } from "../base/errors.ts";
+import { CortenError, isError } from "../base/errors.ts";
 import { canMountErofs } from "../linux/erofs.ts";
 import { replaceFile } from "../linux/file.ts";
 import type { Descriptor, Digest, ImageConfig, ImageRecord } from "../spec/image.ts";
@@ -9,7 +9,7 @@ import { holdBlobs, readBlob, streamBlob } from "./blobs.ts";
 import { decodeConfig } from "./config.ts";
 import { createLayer, readLayerFile } from "./layer/layer.ts";
 import { decodeManifest, type Manifest, maxConfigBytes, maxManifestBytes } from "./manifest.ts";
-import { layersFolder, recordPath, type StoreEntry } from "./store.ts";
+import { entryName, isArtifact, layersFolder, recordPath, type StoreEntry } from "./store.ts";
 
 /** /etc/passwd and /etc/group larger than this are an attack on whoever parses them (CVE-2026-47262). */
 const maxAccountBytes = 1 << 20;
@@ -38,6 +38,7 @@ export function createRecord(
 /**
  * Makes a record again from the blobs, and the layer files that are missing.
  * @returns undefined when a blob is missing or damaged, or the entry leads to no manifest: only a pull can help
+ * @throws `unsupported` for what is no container image
  */
 export async function rebuildRecord(
 	root: string,
@@ -45,6 +46,10 @@ export async function rebuildRecord(
 	kind: LayerSource["kind"] = canMountErofs() ? "erofs" : "folder",
 ): Promise<ImageRecord | undefined> {
 	const what = `image "${entry.digest}"`;
+	if (isArtifact(entry))
+		throw new CortenError("unsupported", `cannot use "${entryName(entry) || entry.digest}" as an image: it is an artifact`, {
+			hint: "see: corten artifact inspect",
+		});
 	try {
 		using _hold = holdBlobs(root);
 		const descriptor: Descriptor = { mediaType: entry.mediaType, digest: entry.digest, size: entry.size };

@@ -178,6 +178,8 @@ function markBlob(root: string, digest: string, used: Set<string>, layers: Set<s
 		if (typeof value !== "object" || value === null || level > 6) return;
 		for (const [key, member] of Object.entries(value)) {
 			if (key === "digest" && typeof member === "string") markBlob(root, member, used, layers, depth + 1);
+			// What is said of an image does not keep the image.
+			else if (key === "subject") continue;
 			else if (key === "diff_ids" && Array.isArray(member)) for (const diffID of member) layers.add(String(diffID).replace(":", "-"));
 			else walk(member, level + 1);
 		}

@@ -30,7 +30,14 @@ export type StoreEntry = {
 	readonly size: number;
 	readonly platform?: Platform;
 	readonly annotations?: Readonly<Record<string, string>>;
+	/** What is no container image says what it is. @see image-spec descriptor.md#properties */
+	readonly artifactType?: string;
 };
+
+/** Whether an entry is no container image: such are listed, checked and removed, and never run. */
+export function isArtifact(entry: StoreEntry): boolean {
+	return entry.artifactType !== undefined;
+}
 
 /** The image layout. */
 export function storeFolder(root: string): string {

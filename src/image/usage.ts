@@ -3,7 +3,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { exists } from "../linux/file.ts";
 import { readContainers } from "./remove.ts";
-import { layersFolder, readEntries, readRecord, storeFolder } from "./store.ts";
+import { isArtifact, layersFolder, readEntries, readRecord, storeFolder } from "./store.ts";
 
 /** One kind of thing. Bytes are those on disk. */
 export type Usage = {
@@ -32,7 +32,8 @@ function diskBytes(path: string, seen = new Set<string>()): number {
 /** Measures the blobs, the layer files and the containers' own files. */
 export function measureStore(root: string): readonly Usage[] {
 	const containers = readContainers(root).readable;
-	const digests = [...new Set(readEntries(root).map(({ digest }) => digest))];
+	const images = readEntries(root).filter((entry) => !isArtifact(entry));
+	const digests = [...new Set(images.map(({ digest }) => digest))];
 	const usedImages = new Set(containers.flatMap(({ digest }) => digest ?? []));
 	const unused = digests.filter((digest) => !usedImages.has(digest));
 	const blobs = `${storeFolder(root)}/blobs`;

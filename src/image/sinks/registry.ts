@@ -8,6 +8,8 @@ import type { Descriptor, Digest } from "../../spec/image.ts";
 import type { Reference } from "../reference.ts";
 import type { Reply } from "../sources/http.ts";
 import { baseOf, createSession, type RegistryOptions, refusal, request, type Session } from "../sources/registry-session.ts";
+import { putManifest } from "./put-manifest.ts";
+import { addReferrer } from "./referrers.ts";
 import type { ImageSink } from "./sink.ts";
 
 /** Bytes of one part of an upload; three blobs go at a time. */
@@ -33,13 +35,15 @@ export function registrySink(reference: Reference, options: RegistrySinkOptions)
 	/** Uploads that a refused mount has begun. */
 	const begun = new Map<Digest, URL>();
 	let last: { readonly descriptor: Descriptor; readonly bytes: Uint8Array } | undefined;
+	const put = async (descriptor: Descriptor, bytes: Uint8Array, name: string) =>
+		await addReferrer(session, descriptor, bytes, await putManifest(session, descriptor, bytes, name));
 	return {
 		takes: { formats: ["oci", "docker"], index: true, foreign: false },
 		has: async (descriptor) => (await isThere(session, descriptor)) || (await mount(session, descriptor, others, begun)),
 		blob: async (descriptor, content) => await upload(session, descriptor, content, begun.get(descriptor.digest)),
 		manifest: async (descriptor, bytes) => {
 			// The last one is the root: it gets the tag.
-			if (last !== undefined) await putManifest(session, last.descriptor, last.bytes, last.descriptor.digest);
+			if (last !== undefined) await put(last.descriptor, last.bytes, last.descriptor.digest);
 			last = { descriptor, bytes };
 		},
 		commit: async (root) => {
@@ -47,7 +51,7 @@ export function registrySink(reference: Reference, options: RegistrySinkOptions)
 			if (reference.digest !== undefined && reference.digest !== root.digest) {
 				throw new CortenError("invalid-argument", `cannot push to "${reference.digest}": the image has digest ${root.digest}`);
 			}
-			await putManifest(session, root, last.bytes, reference.digest ?? reference.tag ?? "latest");
+			await put(root, last.bytes, reference.digest ?? reference.tag ?? "latest");
 		},
 		[Symbol.asyncDispose]: async () => undefined,
 	};
@@ -176,15 +180,4 @@ async function uploadState(session: Session, location: URL, what: string): Promi
 	const next = reply.headers.has("location") ? await locationOf(session, reply, what) : location;
 	// "0-0" is what registries say of nothing as well as of one byte; parts of one byte do not break.
 	return { location: next, received: end === undefined || end === "0" ? 0 : Number(end) + 1 };
-}
-
-async function putManifest(session: Session, descriptor: Descriptor, bytes: Uint8Array, name: string): Promise<void> {
-	const what = `push manifest "${placeOf(session)}${name.includes(":") ? "@" : ":"}${name}"`;
-	const headers = { "content-type": descriptor.mediaType };
-	const reply = await request(session, `manifests/${name}`, { method: "PUT", headers, body: bytes }, what);
-	if (reply.status !== 201 && reply.status !== 200) throw await refusal(reply, what);
-	await reply.discard();
-	const announced = reply.headers.get("docker-content-digest");
-	if (announced !== null && announced !== descriptor.digest)
-		throw new CortenError("integrity", `cannot ${what}: the registry has it as ${quote(announced)}, not ${descriptor.digest}`);
 }

@@ -18,7 +18,7 @@ import {
 	string,
 } from "../../spec/decode.ts";
 import type { Digest } from "../../spec/image.ts";
-import { digestHex, digestOf, isDigest } from "../digest.ts";
+import { digestAlgorithm, digestHex, digestOf, isDigest } from "../digest.ts";
 import { digest, maxManifestBytes } from "../manifest.ts";
 import { manifestAccept, ociIndex } from "../media-types.ts";
 import { type Reply, readReply } from "./http.ts";
@@ -99,12 +99,8 @@ export async function listRepositories(
  */
 export async function listReferrers(session: Session, subject: Digest, artifactType?: string): Promise<readonly Referrer[]> {
 	const what = `list the referrers of "${session.reference.domain}/${session.reference.repository}@${subject}"`;
-	const query = artifactType === undefined ? "" : `?${new URLSearchParams({ artifactType })}`;
-	let first = await request(session, `referrers/${subject}${query}`, { headers: { accept: ociIndex } }, what);
-	const type = first.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-	// Some answer what they do not know with a page for people.
-	if (first.status === 404 || (first.status === 200 && type !== ociIndex)) {
-		await first.discard();
+	let first = await askReferrers(session, subject, what, artifactType);
+	if (first === undefined) {
 		first = await request(session, `manifests/${referrersTag(subject)}`, { headers: { accept: ociIndex } }, what);
 		if (first.status === 404) {
 			await first.discard();
@@ -115,9 +111,27 @@ export async function listReferrers(session: Session, subject: Digest, artifactT
 	return artifactType === undefined ? found : found.filter((referrer) => referrer.artifactType === artifactType);
 }
 
+/** @returns undefined where the registry has no such API */
+async function askReferrers(session: Session, subject: Digest, what: string, artifactType?: string): Promise<Reply | undefined> {
+	const query = artifactType === undefined ? "" : `?${new URLSearchParams({ artifactType })}`;
+	const reply = await request(session, `referrers/${subject}${query}`, { headers: { accept: ociIndex } }, what);
+	const type = reply.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+	// Some answer what they do not know with a page for people.
+	if (reply.status !== 404 && (reply.status !== 200 || type === ociIndex)) return reply;
+	await reply.discard();
+	return undefined;
+}
+
+/** Whether the registry keeps the lists of referrers itself. @throws what {@link request} throws */
+export async function hasReferrersApi(session: Session, subject: Digest): Promise<boolean> {
+	const reply = await askReferrers(session, subject, `list the referrers of "${subject}"`);
+	await reply?.discard();
+	return reply !== undefined;
+}
+
 /** The tag that stands in for the referrers API. @see distribution-spec spec.md#referrers-tag-schema */
 export function referrersTag(subject: Digest): string {
-	return `${subject.slice(0, subject.indexOf(":"))}-${digestHex(subject)}`.slice(0, 128);
+	return `${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`;
 }
 
 async function readPages<T>(session: Session, first: Reply, page: Decoder<readonly T[]>, limit: number, what: string): Promise<T[]> {
@@ -204,4 +218,17 @@ export async function deleteManifest(session: Session, wanted: Digest): Promise<
 	throw new CortenError("unsupported", `cannot ${what}: the registry lets nobody delete`, {
 		hint: "docker's registry does with REGISTRY_STORAGE_DELETE_ENABLED=true",
 	});
+}
+
+/**
+ * Takes a tag away; what it named stays.
+ * @throws `not-found`; `unsupported` where the registry deletes by digest alone; what {@link request} throws
+ */
+export async function deleteTag(session: Session, tag: string): Promise<void> {
+	const what = `untag "${session.reference.domain}/${session.reference.repository}:${tag}"`;
+	const reply = await request(session, `manifests/${tag}`, { method: "DELETE" }, what);
+	if (reply.status === 202 || reply.status === 200 || reply.status === 204) return await reply.discard();
+	if (reply.status !== 400 && reply.status !== 405) throw await refusal(reply, what);
+	await reply.discard();
+	throw new CortenError("unsupported", `cannot ${what}: the registry takes no tags away alone`);
 }

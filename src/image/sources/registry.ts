@@ -42,7 +42,13 @@ export function registrySource(
 	};
 }
 
-async function fetchManifest(session: Session, wanted: string, digest: Digest | undefined, retry = true) {
+/**
+ * One document of a repository.
+ * @param wanted a tag or a digest
+ * @param digest what it must have; undefined: whatever the tag names
+ * @throws `not-found`, `integrity`; `invalid-spec` beyond 4 MiB; what {@link request} throws
+ */
+export async function fetchManifest(session: Session, wanted: string, digest: Digest | undefined, retry = true) {
 	const what = `manifest "${session.reference.domain}/${session.reference.repository}${digest === undefined ? ":" : "@"}${wanted}"`;
 	const reply = await request(session, `manifests/${wanted}`, { headers: { accept: manifestAccept }, retry }, `read ${what}`);
 	if (reply.status !== 200) throw await refusal(reply, `read ${what}`);
