@@ -24,7 +24,7 @@ export const command = defineCommand({
 		"check follows every image from its name to its bytes: documents and blobs are hashed, layer files are made again and compared. The status is 1 when something is wrong and stays so.",
 		"check --repair, or repair, makes records and layer files again from the blobs. An image whose blobs are damaged is taken out of the store, and the command says how to bring it back; " +
 			"nothing that is good is touched.",
-		"df says what the store takes on disk. gc removes what no image and no container needs; it does nothing while somebody pulls, which does it afterwards anyway.",
+		"df says what the store takes on disk. gc removes what no image and no container needs, and what pulls that broke off had begun, which otherwise stays for a day and is taken up by the next; it does nothing while somebody pulls, which does it afterwards anyway.",
 	],
 	examples: [
 		["corten store check --repair", "after a power cut"],
@@ -37,7 +37,7 @@ export const command = defineCommand({
 			case undefined:
 				throw new CortenError("invalid-argument", `cannot do "${word}" with the store: expected ${words.join(", ")}`);
 			case "gc": {
-				const removed = collectGarbage(root);
+				const removed = collectGarbage(root, { partial: true });
 				context.print(`removed ${removed} ${removed === 1 ? "file" : "files"}\n`);
 				return 0;
 			}

@@ -20,6 +20,7 @@ import {
 import type { Descriptor } from "../spec/image.ts";
 import { verifyBytes, verifyStream } from "./digest.ts";
 import { ociIndex } from "./media-types.ts";
+import { syncFolder } from "./sinks/blob-file.ts";
 import { blobPath, holdStore, layersFolder, readEntries, type StoreEntry, storeFolder } from "./store.ts";
 
 /** Folder for what is not verified yet; whatever lies there while nobody pulls is rubbish. */
@@ -110,13 +111,8 @@ export async function writeBlob(
 	}
 }
 
-async function syncFolder(path: string): Promise<void> {
-	if (!isDurable()) return;
-	const folder = await open(path, "r");
-	await folder.sync().finally(() => folder.close());
-}
-
-function diskError(descriptor: Descriptor, cause: unknown): CortenError {
+/** What the disk has said while a blob was written. */
+export function diskError(descriptor: Descriptor, cause: unknown): CortenError {
 	const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? Math.abs(cause.errno) : undefined;
 	return new CortenError("system", `cannot write blob "${descriptor.digest}"`, { cause, ...(errno === undefined ? {} : { errno }) });
 }

@@ -16,6 +16,7 @@ import { decodeManifest, type Manifest, maxConfigBytes, maxManifestBytes } from 
 import { dockerConfig, dockerManifest, ociConfig, ociManifest } from "./media-types.ts";
 import { createRecord } from "./rebuild.ts";
 import { collectGarbage } from "./remove.ts";
+import { once } from "./sinks/blob-file.ts";
 import type { ImageFormat } from "./sinks/sink.ts";
 import { layersFolder, readEntries } from "./store.ts";
 
@@ -125,10 +126,6 @@ export async function createImage(root: string, draft: Draft): Promise<ImageReco
 	};
 	updateEntries(root, (entries) => nameEntry(entries, { ...descriptor, platform }, draft.name));
 	return record;
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-	yield bytes;
 }
 
 /** Does something while no blob of the store is collected, and collects afterwards. */

@@ -5,11 +5,12 @@ import { canMountErofs } from "../linux/erofs.ts";
 import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
 import { lockBlob } from "./blob-lock.ts";
-import { adoptBlob, hasBlob, streamBlob, writeBlob } from "./blobs.ts";
+import { adoptBlob, hasBlob, streamBlob } from "./blobs.ts";
 import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
 import { mediaKind } from "./media-types.ts";
-import type { ImageSource } from "./sources/source.ts";
+import { fetchBlob } from "./partial-blob.ts";
+import { type ImageSource, readBlobFrom } from "./sources/source.ts";
 import { layersFolder } from "./store.ts";
 
 /** What happens to one layer. */
@@ -59,7 +60,12 @@ export async function pullLayers(
 		const spooled = source.spooled?.(layer);
 		if (spooled !== undefined) return await adoptBlob(root, layer, spooled);
 		try {
-			await writeBlob(root, layer, untilFailure(source.blob(layer)), (bytes) => tell(layer, "downloading", bytes));
+			await fetchBlob(
+				root,
+				layer,
+				(from) => untilFailure(readBlobFrom(source, layer, from)),
+				(bytes) => tell(layer, "downloading", bytes),
+			);
 		} catch (cause) {
 			if (mediaKind(layer.mediaType) !== "foreign-layer" || !isError(cause, "not-found")) throw cause;
 			throw new CortenError("unsupported", `cannot fetch foreign layer "${layer.digest}": it is not where the image is`, {

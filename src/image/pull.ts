@@ -18,6 +18,7 @@ import { createRecord } from "./rebuild.ts";
 import { formatReference, shortNameOf } from "./reference.ts";
 import { collectGarbage } from "./remove.ts";
 import { checkPlatform, resolveManifest } from "./resolve.ts";
+import { once } from "./sinks/blob-file.ts";
 import { openSource } from "./sources/open.ts";
 import type { RegistryOptions } from "./sources/registry-session.ts";
 import type { ImageSource } from "./sources/source.ts";
@@ -200,8 +201,4 @@ async function keepDocument(root: string, descriptor: Descriptor, source: ImageS
 async function hasAllBlobs(root: string, manifest: Manifest): Promise<boolean> {
 	for (const layer of manifest.layers) if (!(await hasBlob(root, layer))) return false;
 	return true;
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-	yield bytes;
 }

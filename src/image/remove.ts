@@ -1,7 +1,7 @@
 // Removal: names go at once, files when nothing leads to them any more. What is in use is found by walking from the index and from the
 // containers, each time anew: there are no counters that could be wrong.
 
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { CortenError } from "../base/errors.ts";
 import { LOCK_EX, LOCK_NB, listFolder } from "../linux/file.ts";
 import type { Digest, ImageRecord } from "../spec/image.ts";
@@ -9,6 +9,7 @@ import { holdBlobs, temporaryFolder, writeEntries } from "./blobs.ts";
 import { isDigest } from "./digest.ts";
 import { unnameEntry } from "./entries.ts";
 import { maxConfigBytes } from "./manifest.ts";
+import { isWorthKeeping } from "./partial-blob.ts";
 import { parseReference } from "./reference.ts";
 import {
 	blobPath,
@@ -122,9 +123,10 @@ export function readContainers(root: string): { readonly readable: readonly Cont
 /**
  * Removes blobs, layers, records and temporary files that no index entry and no container leads to. Does nothing while somebody pulls.
  * Costs a read of each manifest and config.
+ * @param options.partial also the beginning of a blob that the next pull could go on with
  * @returns how many files and folders went
  */
-export function collectGarbage(root: string): number {
+export function collectGarbage(root: string, options: { readonly partial?: true } = {}): number {
 	using store = holdStore(root, LOCK_EX);
 	if (store === undefined) return 0;
 	using blobs = holdBlobs(root, LOCK_EX | LOCK_NB);
@@ -152,7 +154,11 @@ export function collectGarbage(root: string): number {
 		}
 	};
 	for (const algorithm of ["sha256", "sha512"]) sweep(`${root}/store/blobs/${algorithm}`, (hex) => used.has(`${algorithm}:${hex}`));
-	sweep(temporaryFolder(root), () => false);
+	const now = Date.now();
+	sweep(temporaryFolder(root), (name) => {
+		const file = options.partial === true ? undefined : statSync(`${temporaryFolder(root)}/${name}`, { throwIfNoEntry: false });
+		return file !== undefined && isWorthKeeping(name, file, now);
+	});
 	sweep(`${root}/records`, (name) => records.has(name));
 	// A container.json that cannot be read may name any layer.
 	if (containers.complete) sweep(layersFolder(root), (name) => layers.has(name.replace(/\.erofs$/, "")));

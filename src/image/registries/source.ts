@@ -6,7 +6,7 @@ import { formatReference, type Reference } from "../reference.ts";
 import { isRegistryAbsent } from "../sources/absent.ts";
 import { registrySource } from "../sources/registry.ts";
 import { optionsFor, type RegistryOptions } from "../sources/registry-session.ts";
-import type { ImageSource } from "../sources/source.ts";
+import { type ImageSource, readBlobFrom } from "../sources/source.ts";
 import type { RegistriesConfig } from "./decode.ts";
 import { checkAllowed, type Place, pullPlaces } from "./places.ts";
 
@@ -50,6 +50,7 @@ export function placedSource(names: readonly Reference[], config: RegistriesConf
 		},
 		manifest: (descriptor) => opened().manifest(descriptor),
 		blob: (descriptor) => opened().blob(descriptor),
+		blobFrom: (descriptor, from) => readBlobFrom(opened(), descriptor, from),
 		signatures: async (digest, form) => (await opened().signatures?.(digest, form)) ?? [],
 		[Symbol.asyncDispose]: async () => undefined,
 	};

@@ -3,6 +3,7 @@
 
 import type { Descriptor } from "../../spec/image.ts";
 import { hasBlob, writeBlob } from "../blobs.ts";
+import { once } from "./blob-file.ts";
 import type { ImageSink } from "./sink.ts";
 
 /** Keeps blobs in the store; the caller holds them ({@link holdBlobs}), and names the image afterwards. */
@@ -18,8 +19,4 @@ export function storeSink(root: string): ImageSink {
 		commit: async () => undefined,
 		[Symbol.asyncDispose]: async () => undefined,
 	};
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-	yield bytes;
 }

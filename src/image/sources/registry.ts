@@ -32,6 +32,7 @@ export function registrySource(
 		root: () => fetchManifest(session, wanted, reference.digest, retryRoot),
 		manifest: async (descriptor) => (await fetchManifest(session, descriptor.digest, descriptor.digest)).bytes,
 		blob: (descriptor) => blob(session, descriptor),
+		blobFrom: (descriptor, from) => blob(session, descriptor, from),
 		signatures: async (digest, form) => {
 			const { findSignaturePlaces, readLookaside } = await import("../policy/lookaside.ts");
 			const { lookaside, attachments } = findSignaturePlaces(name, options.environment ?? process.env);
@@ -88,9 +89,9 @@ async function attachedSignatures(session: Session, digest: Digest): Promise<rea
 }
 
 // A connection that breaks is taken up where it broke, so the reader sees one stream; hash and size are the reader's business.
-async function* blob(session: Session, descriptor: Descriptor): AsyncGenerator<Uint8Array, void, undefined> {
+async function* blob(session: Session, descriptor: Descriptor, from = 0): AsyncGenerator<Uint8Array, void, undefined> {
 	const what = `blob "${descriptor.digest}" of "${session.reference.domain}/${session.reference.repository}"`;
-	let received = 0;
+	let received = from;
 	let failures = 0;
 	for (let round = 0; round < 100; round++) {
 		const before = received;

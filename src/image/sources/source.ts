@@ -43,6 +43,8 @@ export type ImageSource = AsyncDisposable & {
 	readonly manifest: (descriptor: Descriptor) => Promise<Uint8Array>;
 	/** A blob as a stream, as distributed. Errors come while it is read. */
 	readonly blob: (descriptor: Descriptor) => AsyncIterable<Uint8Array>;
+	/** The same from a byte on, where that costs less than all of it. @see readBlobFrom */
+	readonly blobFrom?: (descriptor: Descriptor, from: number) => AsyncIterable<Uint8Array>;
 	/**
 	 * A file in the store's temporary folder that is this blob: the source wrote it itself and took its digest while it did. The store
 	 * may link it in place of copying what `blob` yields.
@@ -55,3 +57,18 @@ export type ImageSource = AsyncDisposable & {
 	/** Signatures that are kept with the image, by the digest of its manifest. @throws as `root`, but never `not-found` */
 	readonly signatures?: (digest: Digest, form: "simple" | "sigstore") => Promise<readonly ImageSignature[]>;
 };
+
+/** A blob from a byte on, of any source. */
+export async function* readBlobFrom(
+	source: ImageSource,
+	descriptor: Descriptor,
+	from: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	if (from > 0 && source.blobFrom !== undefined) return yield* source.blobFrom(descriptor, from);
+	let left = from;
+	for await (const chunk of source.blob(descriptor)) {
+		const fresh = chunk.subarray(Math.min(left, chunk.length));
+		left -= chunk.length - fresh.length;
+		if (fresh.length > 0) yield fresh;
+	}
+}
