@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Result, run, top } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
-import { makeImage, passwdLayer, writeImages } from "../support/images.ts";
+import { makeImage, makeIndex, passwdLayer, writeImages } from "../support/images.ts";
 import { remove } from "../support/leftovers.ts";
 import { must } from "../support/must.ts";
 
@@ -59,6 +59,41 @@ describe("images", () => {
 		expect(await ok("image", "ls", "-q", "example.com/two")).toMatch(/^[0-9a-f]{12}\n$/);
 		expect(JSON.parse((await ok("system", "df", "--format", "json")).split("\n")[0] ?? "")).toMatchObject({ Type: "Images" });
 	});
+});
+
+test("image inspect shows all of the config, what the manifest is, and names with the digest of the index", async () => {
+	const home = mkdtempSync(`${folder}/inspect-`);
+	const config = {
+		Env: ["A=b"],
+		Cmd: ["c"],
+		OnBuild: ["RUN x"],
+		Shell: ["/bin/zsh", "-c"],
+		Healthcheck: { Test: ["CMD", "x"], Retries: 3 },
+	};
+	const image = makeImage({
+		config: (document) => ({ ...document, config, docker_version: "20.10" }),
+		manifest: (document) => ({ ...document, annotations: { note: "n" } }),
+	});
+	const index = makeIndex([{ ...image.manifest, platform: { os: "linux", architecture: "amd64" } }], image.blobs);
+	writeImages(`${home}/layout`, { "example.com/inspected:1": { ...image, manifest: index } });
+	const own = [`${top}/build/corten`, "--root", `${home}/root`, "--runroot", `${home}/run`];
+	must([...own, "pull", "-q", "--platform", "linux/amd64", `oci:${home}/layout`]);
+	const [shown] = JSON.parse(must([...own, "image", "inspect", "example.com/inspected:1"]).toString());
+	expect(shown).toMatchObject({
+		Id: image.config.digest,
+		RepoTags: ["example.com/inspected:1"],
+		RepoDigests: [`example.com/inspected@${index.digest}`],
+		Digest: image.manifest.digest,
+		DockerVersion: "20.10",
+		Config: { ...config, User: "", Labels: {} },
+		ManifestType: image.manifest.mediaType,
+		Annotations: { note: "n" },
+		History: [{ created: "2024-01-02T03:04:05Z", created_by: "test" }],
+	});
+	expect(must([...own, "inspect", "-f", "{{.Config.Healthcheck.Retries}} {{index .RepoDigests 0}}", shown.Id]).toString()).toBe(
+		`3 example.com/inspected@${index.digest}\n`,
+	);
+	must([...own, "inspect", shown.RepoDigests[0]]);
 });
 
 test("image prune takes what has no name, with --all what no container uses, and leaves what one does", async () => {
