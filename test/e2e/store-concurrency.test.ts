@@ -44,7 +44,9 @@ const neighbours = [
 	/is not in the store/,
 	/container "\w+" uses it/,
 	/it has the names/,
-	/cannot pull/, // of a name that is nowhere, after its removal
+	/cannot find artifact/,
+	/cannot find container or image/,
+	/cannot pull "(?:keep|tagged|busybox)/, // names that are nowhere, after their removal
 	/already|in use/,
 	/executable file not found/, // the name has moved to an image without programs
 ];
@@ -74,6 +76,11 @@ test(
 			() => ["images", "-q"],
 			() => ["store", "gc"],
 			() => ["save", "-o", "/dev/null", "keep:1"],
+			() => ["artifact", "add", "--replace", `files:${pick(["a", "b"])}`, `${folder}/${pick(["saved.tar", "layout/index.json"])}`],
+			() => ["artifact", "extract", `files:${pick(["a", "b"])}`, "/dev/null"],
+			() => ["artifact", "rm", `files:${pick(["a", "b"])}`],
+			() => ["image", "inspect", pick(names)],
+			() => ["store", "check", "--quick"],
 		];
 		const faults: string[] = [];
 		const count = new Map<string, number>();
@@ -95,6 +102,7 @@ test(
 		expect(readdirSync(`${folder}/root/containers`)).toEqual([]);
 		expect(leftovers(folder)).toEqual([]);
 		// With its last names gone, everything goes.
+		await corten("artifact", "rm", "--all");
 		const listed = await corten("images", "-q", "--no-trunc");
 		for (const id of new Set(listed.stdout.trim().split("\n"))) if (id !== "") expect((await corten("rmi", "-f", id)).status).toBe(0);
 		for (const place of ["store/blobs/sha256", "layers", "records"]) expect(readdirSync(`${folder}/root/${place}`)).toEqual([]);
