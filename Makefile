@@ -122,7 +122,7 @@ fuzz: need-bun build/fuzz/plan ## fuzzes the plan decoder of launch: make fuzz S
 	build/fuzz/plan -max_len=65536 -timeout=20 -rss_limit_mb=3000 -max_total_time=$(SECONDS) -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/finding- build/fuzz/corpus build/fuzz/seeds
 
-fuzz-images: need-bun ## fuzzes what reads images, each part so long: make fuzz-images SECONDS=60, or one: PART=layers, PART=documents
+fuzz-images: need-bun ## fuzzes what reads images, each part so long: make fuzz-images SECONDS=60, or one: PART=layers|archives|documents
 	@$(BUN) test/fuzz/images.ts $(SECONDS) $(PART)
 
 build/floor build/stopwatch build/since: build/%: bench/%.c

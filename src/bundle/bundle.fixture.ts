@@ -96,6 +96,7 @@ export function busyboxImage(config: Partial<ImageRecord["config"]["config"]> = 
 			history: [],
 		},
 		layers: [{ kind: "erofs", path: "/layers/sha256-3.erofs" }],
+		blobs: [`sha256:${"4".repeat(64)}`],
 		size: 1,
 		passwd: "root:x:0:0:root:/root:/bin/sh\nwww:x:33:33:www:/var/www:/bin/false\n",
 		group: "root:x:0:\nwheel:x:10:root\nwww:x:33:\n",

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { makeImage, passwdLayer, serveFake, temporaryFolder } from "../../test/support/images.ts";
+import { makeImage, passwdLayer, serveFake, sha256, temporaryFolder } from "../../test/support/images.ts";
+import { updateEntries } from "./blobs.ts";
 import { type CheckOptions, checkStore } from "./check.ts";
 import { listImages } from "./list.ts";
 import { pullImage } from "./pull.ts";
@@ -36,6 +37,27 @@ async function afterDamage(damage: (root: string) => void, options: Partial<Chec
 		before: before.length,
 	};
 }
+
+test("an image that claims another's layer is taken out, and the layer stays", async () => {
+	using folder = temporaryFolder();
+	using server = serveFake();
+	server.add("1", image);
+	await pullImage(`${server.host}/a:1`, { root: folder.path, registry, layerKind: "erofs" });
+	const layers = readdirSync(`${folder.path}/layers`);
+	const diffIDs = image.layers.map(({ tar }) => sha256(tar));
+	const claiming = makeImage({
+		layers: [passwdLayer, [{ path: "b", kind: "file" }]],
+		config: (config) => ({ ...config, rootfs: { type: "layers", diff_ids: diffIDs } }),
+	});
+	for (const [digest, bytes] of claiming.blobs) writeFileSync(blob(folder.path, digest), bytes);
+	const before = readEntries(folder.path);
+	updateEntries(folder.path, (entries) => [...entries, claiming.manifest]);
+	const { problems } = await checkStore(folder.path, { repair: true, quick: false });
+	expect(problems).toMatchObject([{ why: expect.stringContaining("is not layer"), repaired: expect.stringContaining("taken out") }]);
+	expect(readEntries(folder.path)).toEqual(before);
+	expect(readdirSync(`${folder.path}/layers`)).toEqual(layers);
+	expect((await checkStore(folder.path, { repair: false, quick: false })).problems).toEqual([]);
+});
 
 describe("checkStore", () => {
 	test("finds nothing in a store that is whole, nor where there is none", async () => {

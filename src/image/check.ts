@@ -130,7 +130,10 @@ async function checkContent(
 		const config = decodeConfig(await readWhole(root, manifest.config, maxConfigBytes), manifest.layers.length, what);
 		for (const [at, layer] of manifest.layers.entries()) {
 			const diffID = config.diffIDs[at];
-			if ((await isGood(layer)) && diffID !== undefined) problems.push(...(await checkLayer(root, layer, diffID, options, seen)));
+			if (!(await isGood(layer)) || diffID === undefined) continue;
+			const problem = await checkLayer(root, layer, diffID, options, seen);
+			if (problem === "other") lost.push(`its blob "${layer.digest}" is not layer "${diffID}"`);
+			else if (problem !== undefined) problems.push(problem);
 		}
 	} catch (error) {
 		if (!isError(error)) throw error;
@@ -160,49 +163,55 @@ async function isGoodBlob(root: string, descriptor: Descriptor, quick: boolean, 
 	return good;
 }
 
-/** Layer files follow from their blobs to the last byte, so a good one is what is made again. */
+/**
+ * Layer files follow from their blobs to the last byte, so a good one is what is made again.
+ * @returns "other" when the blob is no such layer at all: the layer file may be another image's, and good
+ */
 async function checkLayer(
 	root: string,
 	layer: Descriptor,
 	diffID: Digest,
 	options: CheckOptions,
 	seen: Map<string, boolean>,
-): Promise<Problem[]> {
-	const base = `${layersFolder(root)}/${diffID.replace(":", "-")}`;
-	const path = exists(`${base}.erofs`) ? `${base}.erofs` : base;
-	if (seen.has(path)) return [];
-	seen.set(path, true);
-	const kind = path === base ? "folder" : "erofs";
+): Promise<Problem | "other" | undefined> {
+	const path = `${layersFolder(root)}/${diffID.replace(":", "-")}.erofs`;
+	const pair = `${layer.digest} ${diffID}`;
+	if (seen.has(pair)) return seen.get(pair) === false ? "other" : undefined;
+	// A missing one is made again with the record, or by the next start; a folder is not looked at.
+	const state = !exists(path)
+		? "good"
+		: options.quick
+			? isSoundErofs(path)
+				? "good"
+				: "damaged"
+			: await compareWithAnew(root, layer, diffID, path);
+	seen.set(pair, state !== "other");
+	if (state === "other") return state;
+	if (state === "good") return undefined;
 	const what = `layer "${diffID}"`;
-	// A missing one is made again with the record, or by the next start.
-	if (!exists(path)) return [];
-	if (kind === "folder") return [];
-	let good = isSoundErofs(path);
-	if (good && !options.quick) good = await isAsMadeAgain(root, layer, diffID, path);
-	if (good) return [];
-	if (!options.repair) return [{ what, why: "is damaged" }];
+	if (!options.repair) return { what, why: "is damaged" };
 	// Containers that have it mounted keep what they have.
 	renameSync(path, `${path}.damaged`);
 	try {
-		await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind });
-		return [{ what, why: "is damaged", repaired: "made again" }];
+		await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: "erofs" });
+		return { what, why: "is damaged", repaired: "made again" };
 	} catch (error) {
 		if (!isError(error)) throw error;
-		return [{ what, why: `is damaged, and cannot be made again: ${error.message}` }];
+		return { what, why: `is damaged, and cannot be made again: ${error.message}` };
 	} finally {
 		rmSync(`${path}.damaged`, { force: true });
 	}
 }
 
-async function isAsMadeAgain(root: string, layer: Descriptor, diffID: Digest, path: string): Promise<boolean> {
+async function compareWithAnew(root: string, layer: Descriptor, diffID: Digest, path: string): Promise<"good" | "damaged" | "other"> {
 	const folder = `${storeFolder(root)}/tmp/check-${process.pid}`;
 	try {
 		const { path: again } = await createLayer(streamBlob(root, layer), { layersDir: folder, diffID, kind: "erofs" });
-		if (statSync(again).size !== statSync(path).size) return false;
-		return (await hashOf(again)) === (await hashOf(path));
+		if (!isSoundErofs(path) || statSync(again).size !== statSync(path).size) return "damaged";
+		return (await hashOf(again)) === (await hashOf(path)) ? "good" : "damaged";
 	} catch (error) {
-		if (!isError(error)) throw error;
-		return false;
+		if (isError(error, "integrity") || isError(error, "invalid-spec")) return "other";
+		throw error;
 	} finally {
 		rmSync(folder, { recursive: true, force: true });
 	}

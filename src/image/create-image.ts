@@ -95,7 +95,7 @@ export type Draft = {
 };
 
 /**
- * Writes config and manifest, makes the layer files that are missing, and names the image. Atomic and durable. The caller holds the blobs.
+ * Writes config and manifest of layers whose diffIDs are known to be theirs, makes the layer files that are missing, and names the image. Atomic and durable. The caller holds the blobs.
  * @throws `invalid-spec` when the config is none
  */
 export async function createImage(root: string, draft: Draft): Promise<ImageRecord> {
@@ -116,7 +116,8 @@ export async function createImage(root: string, draft: Draft): Promise<ImageReco
 	const layers = [];
 	for (const [index, layer] of draft.layers.entries()) {
 		const diffID = draft.diffIDs[index];
-		if (diffID !== undefined) layers.push(await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind }));
+		if (diffID !== undefined)
+			layers.push(await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind, known: true }));
 	}
 	const record = createRecord(root, descriptor.digest, manifest, config, layers);
 	const platform = {

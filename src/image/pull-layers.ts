@@ -11,7 +11,7 @@ import type { Manifest } from "./manifest.ts";
 import { mediaKind } from "./media-types.ts";
 import { fetchBlob } from "./partial-blob.ts";
 import { type ImageSource, readBlobFrom } from "./sources/source.ts";
-import { layersFolder } from "./store.ts";
+import { layersFolder, readEntries, readRecord } from "./store.ts";
 
 /** What happens to one layer. */
 export type PullProgress = {
@@ -28,6 +28,12 @@ export type LayerPullOptions = {
 	readonly layerKind?: LayerSource["kind"];
 	readonly onProgress?: (progress: PullProgress) => void;
 };
+
+/** Blobs that were found to be a layer when an image of the store was made of them, each with its diffID. */
+function knownPairs(root: string): ReadonlySet<string> {
+	const records = readEntries(root).flatMap(({ digest }) => readRecord(root, digest) ?? []);
+	return new Set(records.flatMap(({ blobs, config }) => blobs.map((blob, at) => `${blob} ${config.diffIDs[at]}`)));
+}
 
 /**
  * Provides all layers of an image, three at a time: one connection leaves the line idle between requests, and while one layer is
@@ -74,9 +80,12 @@ export async function pullLayers(
 			});
 		}
 	};
-	const create = async (layer: Descriptor, diffID: Digest) => {
+	let pairs: ReadonlySet<string> | undefined;
+	const create = async (layer: Descriptor, diffID: Digest, wasPresent: boolean) => {
 		tell(layer, "creating", layer.size);
-		return await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: layerKind });
+		if (wasPresent) pairs ??= knownPairs(root);
+		const known = wasPresent && pairs?.has(`${layer.digest} ${diffID}`) === true;
+		return await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: layerKind, known });
 	};
 	const provide = async (layer: Descriptor, diffID: Digest) => {
 		// Another process may be at it: what is fetched once need not be fetched twice.
@@ -84,12 +93,12 @@ export async function pullLayers(
 		const wasPresent = await hasBlob(root, layer);
 		if (!wasPresent) await download(layer);
 		try {
-			return await create(layer, diffID);
+			return await create(layer, diffID, wasPresent);
 		} catch (error) {
 			// The blob may have gone bad since it was verified; fetched anew it is verified anew.
 			if (!wasPresent || !isError(error, "integrity")) throw error;
 			await download(layer);
-			return await create(layer, diffID);
+			return await create(layer, diffID, false);
 		}
 	};
 	const work = async () => {

@@ -322,6 +322,40 @@ describe("findImage", () => {
 	});
 });
 
+describe("an image whose config names a layer that is not its own", () => {
+	const own = makeImage({ layers: [passwdLayer, [{ path: "secret", kind: "file", data: "of another image" }]] });
+	const diffID = (at: number) => `sha256:${Bun.SHA256.hash(own.layers[at]?.tar ?? "", "hex")}`;
+	const bait = [{ path: "bait", kind: "file", data: "bait" }] as const;
+	const claiming = makeImage({
+		layers: [passwdLayer, bait],
+		config: (config) => ({ ...config, rootfs: { type: "layers", diff_ids: [diffID(0), diffID(1)] } }),
+	});
+	for (const [what, others] of [
+		["that is here", [own]],
+		["that is here, by a blob that is here too", [own, makeImage({ layers: [bait] })]],
+		["that a container has kept alone", [own, undefined]],
+	] as const) {
+		test(`is refused, and is not shown it: a layer ${what}`, async () => {
+			using folder = temporaryFolder();
+			using server = serveFake();
+			for (const [at, other] of others.entries()) {
+				if (other === undefined) {
+					// Named by nothing, as after rmi -f.
+					for (const name of readdirSync(`${folder.path}/store/blobs/sha256`)) rmSync(`${folder.path}/store/blobs/sha256/${name}`);
+					continue;
+				}
+				server.add(`other-${at}`, other);
+				await pull(folder.path, `${server.host}/a:other-${at}`);
+			}
+			server.add("claiming", claiming);
+			const before = readEntries(folder.path);
+			await expect(pull(folder.path, `${server.host}/a:claiming`)).rejects.toMatchObject({ code: "integrity" });
+			expect(readEntries(folder.path)).toEqual(before);
+			expect(readdirSync(`${folder.path}/layers`)).toContain(`${diffID(1).replace(":", "-")}.erofs`);
+		});
+	}
+});
+
 test("an image with names of skopeo's making is read too", async () => {
 	using folder = temporaryFolder();
 	using layout = temporaryFolder();

@@ -27,6 +27,7 @@ export function createRecord(
 		configDigest: manifest.config.digest,
 		config,
 		layers,
+		blobs: manifest.layers.map((layer) => layer.digest),
 		size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
 		passwd: readLayerFile(layers, "/etc/passwd", maxAccountBytes) ?? "",
 		group: readLayerFile(layers, "/etc/group", maxAccountBytes) ?? "",

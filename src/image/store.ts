@@ -145,6 +145,7 @@ export function readRecord(root: string, digest: Digest): ImageRecord | undefine
 		Array.isArray(record.config?.config?.env) &&
 		Array.isArray(record.layers) &&
 		record.layers.length === record.config.diffIDs?.length &&
+		record.layers.length === record.blobs?.length &&
 		record.layers.every(({ path }) => path.startsWith(`${root}/layers/`) && exists(path));
 	return sound ? record : undefined;
 }

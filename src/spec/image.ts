@@ -62,6 +62,8 @@ export type ImageRecord = {
 	readonly config: ImageConfig;
 	/** Lowest first, on this machine; as many as config.diffIDs. */
 	readonly layers: readonly import("./rootfs.ts").LayerSource[];
+	/** The blob each layer was made of, and found to be. */
+	readonly blobs: readonly Digest[];
 	/** Sum of the layer blobs as distributed, bytes. */
 	readonly size: number;
 	/** /etc/passwd and /etc/group as the layers together give them, "" when there is none: a start needs no mount to find a user. */

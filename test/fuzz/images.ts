@@ -1,5 +1,5 @@
-// Fuzzes what reads images, for a time each: the layers (tar reader and EROFS writer, whose output fsck.erofs checks and the kernel walks)
-// and the documents (manifest, index, config, appc manifest). Fresh seeds; a finding is printed with the command that finds it again.
+// Fuzzes what reads images, for a time each: the layers (tar reader and EROFS writer, whose output fsck.erofs checks and the kernel walks),
+// whole archives (documents with digests made right again, compressed streams), and the documents alone (manifest, index, config, appc manifest). Fresh seeds; a finding is printed with the command that finds it again.
 
 const [, , time, only] = process.argv;
 const seconds = Number(time);
@@ -7,11 +7,12 @@ const seconds = Number(time);
 /** Rounds of one start: as many as end well within a test's time limit, also on a loaded machine. */
 const fuzzers = [
 	{ what: "layers", file: "src/image/layer/fuzz.test.ts", rounds: 3000, perRound: 1 },
+	{ what: "archives", file: "src/image/archive-fuzz.test.ts", rounds: 1500, perRound: 1 },
 	{ what: "documents", file: "src/image/decode-fuzz.test.ts", rounds: 20_000, perRound: 16 },
 ]
 	.filter(({ what }) => only === undefined || what === only)
 	.map((fuzzer) => ({ ...fuzzer, spentMs: 0, inputs: 0, findings: [] as string[] }));
-if (!(seconds > 0) || fuzzers.length === 0) throw new Error("usage: images.ts SECONDS [layers|documents]");
+if (!(seconds > 0) || fuzzers.length === 0) throw new Error("usage: images.ts SECONDS [layers|archives|documents]");
 
 // In turns, so that a run that is stopped early has tried all of them.
 for (let left = [...fuzzers]; left.length > 0; left = left.filter((fuzzer) => fuzzer.spentMs < seconds * 1000)) {

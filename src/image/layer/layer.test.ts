@@ -182,7 +182,7 @@ describe.if(isRoot)("a layer shows what GNU tar unpacks", () => {
 describe.if(isRoot)("createLayer", () => {
 	const tar = () => readFileSync(`${work}/ustar.tar`);
 
-	test("returns at once when the layer is there, and leaves the stream alone", async () => {
+	test("verifies the stream when the layer is there, and leaves one alone that is known", async () => {
 		const options = { layersDir: `${work}/again`, diffID: digestOf(tar()), kind: "erofs" } as const;
 		const first = await createLayer(streamOf(tar()), options);
 		const untouched = {
@@ -190,7 +190,9 @@ describe.if(isRoot)("createLayer", () => {
 				throw new Error("the stream was read");
 			},
 		};
-		expect(await createLayer(untouched, options)).toEqual(first);
+		expect(await createLayer(untouched, { ...options, known: true })).toEqual(first);
+		expect(await createLayer(streamOf(tar()), options)).toEqual(first);
+		await expect(createLayer(streamOf(new Uint8Array(1024)), options)).rejects.toMatchObject({ code: "integrity" });
 	});
 
 	test("lets two that race both succeed, with one file", async () => {

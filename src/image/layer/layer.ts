@@ -42,6 +42,8 @@ export type LayerOptions = {
 	readonly diffID: Digest;
 	readonly kind: LayerSource["kind"];
 	readonly limits?: Partial<LayerLimits>;
+	/** This very blob was found to be this layer before: where the layer is there, the stream need not be read. */
+	readonly known?: boolean;
 };
 
 /** Entries go into the tree, contents to the writer. */
@@ -71,8 +73,8 @@ function checkBomb(bytes: number, compressed: number, limits: LayerLimits): void
 
 /**
  * Makes a layer from its stream: inflates it (gzip, zstd or plain, by its first bytes), verifies the diffID, and writes
- * `<layersDir>/<algorithm>-<hex>.erofs`, or the folder `<algorithm>-<hex>/`. Idempotent: returns at once, the stream untouched, when it is
- * there; two that race both succeed. Atomic and durable (fsync); a failure leaves nothing behind. Reads the stream to its end.
+ * `<layersDir>/<algorithm>-<hex>.erofs`, or the folder `<algorithm>-<hex>/`. Idempotent: when it is there the stream is verified alone, and left
+ * untouched when it is `known`; two that race both succeed. Atomic and durable (fsync); a failure leaves nothing behind. Reads the stream to its end.
  * @throws `integrity` when the bytes are not the diffID's or the compression is corrupt; `invalid-spec` for a broken or hostile tar,
  * naming the entry; what the source throws; see {@link systemError} for the disk's errors
  * @see image-spec layer.md
@@ -85,33 +87,48 @@ export async function createLayer(
 	const limits = { ...defaultLimits, ...options.limits };
 	const [algorithm, hex] = diffID.split(":") as ["sha256" | "sha512", string];
 	const path = `${layersDir}/${algorithm}-${hex}${kind === "erofs" ? ".erofs" : ""}`;
-	if (exists(path)) return { kind, path };
+	// Who says to have a layer that is there must have its bytes: an image with a foreign diffID would be shown what another image keeps in that layer.
+	if (exists(path)) {
+		if (options.known !== true) for await (const _chunk of verified(source, diffID, limits));
+		return { kind, path };
+	}
 	makeFolders(layersDir);
 	using writer = kind === "erofs" ? createErofsWriter(path) : createFolderWriter(path);
 
 	const root = createTree();
 	const input = new TarInput();
 	const reader = readTar(input, createSink(root, writer), limits);
+	let finished = reader.next().done === true;
+	for await (const chunk of verified(source, diffID, limits)) {
+		if (finished) continue; // what follows the end mark belongs to the digest, not to the layer
+		input.push(chunk);
+		finished = reader.next().done === true;
+	}
+	input.end();
+	if (!finished) reader.next();
+	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));
+	return { kind, path };
+}
+
+/** The inflated stream; at its end its digest is compared, before anybody asks what else is wrong with it: of one that was cut short that is the most useful thing to say. */
+async function* verified(
+	source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
+	diffID: Digest,
+	limits: LayerLimits,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const [algorithm, hex] = diffID.split(":") as ["sha256" | "sha512", string];
 	const hash = new Bun.CryptoHasher(algorithm);
 	const inflated = inflate(source as AsyncIterable<Uint8Array>);
 	let bytes = 0;
-	let finished = reader.next().done === true;
 	for await (const chunk of inflated.chunks) {
 		bytes += chunk.length;
 		checkBomb(bytes, inflated.compressedBytes(), limits);
 		hash.update(chunk);
 		// zlib makes a buffer a chunk, and the collector lets hundreds of them stand: a round each 32 MiB keeps memory flat at 5 % of time.
 		if (Math.floor(bytes / collectBytes) !== Math.floor((bytes - chunk.length) / collectBytes)) Bun.gc(true);
-		if (finished) continue; // what follows the end mark belongs to the digest, not to the layer
-		input.push(chunk);
-		finished = reader.next().done === true;
+		yield chunk;
 	}
-	// The digest first: of a stream that was cut short this is the more useful thing to say.
 	const actual = hash.digest("hex");
 	if (actual !== hex)
 		throw new CortenError("integrity", `cannot verify layer "${diffID}": its bytes have the digest ${algorithm}:${actual}`);
-	input.end();
-	if (!finished) reader.next();
-	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));
-	return { kind, path };
 }
