@@ -14,6 +14,8 @@ export type Resolved = {
 	readonly manifest: Manifest;
 	/** Of the first document: an index, or the manifest itself. */
 	readonly rootDigest: Digest;
+	/** Of the document the manifest was made of, if it was. */
+	readonly madeFrom?: Digest;
 	readonly documents: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
 };
 
@@ -34,7 +36,10 @@ export async function resolveManifest(source: ImageSource, text: string, platfor
 		const decoded = decodeManifest(bytes, stated, what);
 		const descriptor: Descriptor = { mediaType: decoded.mediaType, digest, size: bytes.length };
 		documents.push({ descriptor, bytes });
-		if (decoded.kind === "manifest") return { descriptor, manifest: decoded, rootDigest: first.digest, documents };
+		if (decoded.kind === "manifest") {
+			const madeFrom = source.madeFrom?.(digest);
+			return { descriptor, manifest: decoded, rootDigest: first.digest, documents, ...(madeFrom === undefined ? {} : { madeFrom }) };
+		}
 		const chosen = choosePlatform(decoded.manifests, platform);
 		if (chosen === undefined) {
 			const offered = decoded.manifests.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)]));
