@@ -1,4 +1,4 @@
-// Random damage to good documents, seeded: a manifest, an index, a config, an appc manifest. Whatever comes of it is decoded, or refused as
+// Random damage to good documents, seeded: a manifest, an index, a config, an appc manifest, schema 1 in its two forms. Whatever comes of it is decoded, or refused as
 // invalid-spec or unsupported; never another failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
 
 import { expect, test } from "bun:test";
@@ -6,6 +6,11 @@ import { isError } from "../base/errors.ts";
 import { decodeAppcManifest } from "../spec/appc.ts";
 import { decodeConfig } from "./config.ts";
 import { decodeManifest } from "./manifest.ts";
+import { decodeSchema1 } from "./schema1/document.ts";
+import { openEnvelope } from "./schema1/envelope.ts";
+import { signedDocument } from "./schema1/schema1.fixture.ts";
+import { verifySignatures } from "./schema1/signature.ts";
+import { translateSchema1 } from "./schema1/translate.ts";
 
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const rounds = Number(process.env.FUZZ_ROUNDS ?? 1500) * 4;
@@ -70,6 +75,29 @@ const appc = {
 	annotations: [{ name: "created", value: "2024-01-01T00:00:00Z" }],
 };
 
+const id = (digit: string) => digit.repeat(64);
+const v1 = [
+	{
+		id: id("b"),
+		parent: id("a"),
+		created: "2014-01-02T03:04:05Z",
+		os: "linux",
+		architecture: "amd64",
+		config: { Cmd: ["c"] },
+		throwaway: true,
+	},
+	{ id: id("a"), created: "2014-01-02T03:04:05Z", container_config: { Cmd: ["c"] }, Size: 1 },
+];
+const schema1 = {
+	schemaVersion: 1,
+	name: "a/b",
+	tag: "1",
+	architecture: "amd64",
+	fsLayers: [{ blobSum: digest }, { blobSum: digest }],
+	history: v1.map((document) => ({ v1Compatibility: JSON.stringify(document) })),
+};
+const signed = JSON.parse(new TextDecoder().decode(signedDocument(JSON.stringify(schema1))));
+
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const values: readonly Json[] = [
 	null,
@@ -118,10 +146,39 @@ function encode(document: Json): Uint8Array {
 	return random(40) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
 }
 
+function translatePayload(payload: Uint8Array): void {
+	const decoded = decodeSchema1(payload, "x");
+	const known = { mediaType: layer.mediaType, size: 1, diffID: decoded.entries[0]?.blob ?? "sha256:" } as const;
+	translateSchema1(decoded, new Map(decoded.entries.map(({ blob }) => [blob, known])), "x");
+}
+
+function readSigned(bytes: Uint8Array): void {
+	const envelope = openEnvelope(bytes, undefined, "x");
+	translatePayload(envelope.payload);
+	verifySignatures(envelope, "x");
+}
+
+/** A payload whose history is the list of documents. */
+function payloadOf(bytes: Uint8Array): Uint8Array {
+	const text = new TextDecoder().decode(bytes);
+	let documents: unknown;
+	try {
+		documents = JSON.parse(text);
+	} catch {
+		documents = undefined;
+	}
+	const history = Array.isArray(documents) ? documents.map((document) => JSON.stringify(document)) : [text];
+	const lists = { fsLayers: history.map(() => ({ blobSum: digest })), history: history.map((v1Compatibility) => ({ v1Compatibility })) };
+	return new TextEncoder().encode(JSON.stringify({ ...schema1, ...lists }));
+}
+
 const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Uint8Array) => unknown])[] = [
 	["manifest", manifest, (bytes) => decodeManifest(bytes, pick([undefined, manifest.mediaType, index.mediaType]), "x")],
 	["index", index, (bytes) => decodeManifest(bytes, pick([undefined, index.mediaType]), "x")],
 	["config", config, (bytes) => decodeConfig(bytes, random(3), "x")],
+	["schema 1 payload", schema1, translatePayload],
+	["schema 1 history", v1, (bytes) => translatePayload(payloadOf(bytes))],
+	["signed schema 1", signed, readSigned],
 	["appc manifest", appc, (bytes) => decodeAppcManifest(bytes, "x")],
 ];
 
@@ -135,6 +192,7 @@ for (const [what, good, decode] of decoders) {
 				decoded++;
 			} catch (error) {
 				if (isError(error, "invalid-spec") || isError(error, "unsupported")) continue;
+				if (what === "signed schema 1" && isError(error, "integrity")) continue;
 				throw new Error(`round ${round} of seed ${seed}: ${new TextDecoder().decode(bytes)}`, { cause: error });
 			}
 		}

@@ -1,13 +1,14 @@
 // A source whose root document may be a schema 1 manifest, as one that has it in schema 2: whoever reads it learns nothing of the difference. Schema 1
-// does not say what schema 2 must, sizes and diffIDs, so all layers are fetched before the first document is there: into temporary files, which the store
-// takes over. The signature policy is asked before that, about the document as it was signed.
+// does not say what schema 2 must, sizes and diffIDs, so all layers are fetched before the first document is there, into temporary files, which the store
+// takes over; unless it has the image already. The signature policy is asked before that, about the document as it was signed.
 // @see distribution manifest-v2-1.md; decision 31
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
-import type { Descriptor, Digest } from "../../spec/image.ts";
+import type { Digest } from "../../spec/image.ts";
 import { mediaKind } from "../media-types.ts";
-import { isSchema1 } from "../schema1/envelope.ts";
+import { isSchema1, openEnvelope } from "../schema1/envelope.ts";
+import type { Made } from "../schema1/translate.ts";
 import type { ImageSource, RootDocument } from "./source.ts";
 
 /** Where layers wait, and who is told. */
@@ -20,10 +21,11 @@ export type Schema1Options = {
 };
 
 type Translated = {
-	readonly root: RootDocument;
+	readonly manifest: Made;
+	readonly config: Made;
+	/** The digest of the schema 1 manifest. */
 	readonly from: Digest;
-	readonly config: Uint8Array;
-	readonly configDigest: Digest;
+	/** Blobs on this machine; the others are still where the image is. */
 	readonly layers: ReadonlyMap<Digest, { readonly path: string; readonly own: boolean }>;
 	readonly warnings: readonly string[];
 };
@@ -33,34 +35,40 @@ type Translated = {
  * `invalid-spec` for what is wrong with it, and what {@link enforcePolicy} throws. What is no schema 1 manifest comes through as it is.
  */
 export function withSchema1(source: ImageSource, options: Schema1Options): ImageSource {
-	let translating: Promise<RootDocument> | undefined;
 	let folder: string | undefined;
 	let translated: Translated | undefined;
-	const root = async (): Promise<RootDocument> => {
+	let reading: Promise<RootDocument> | undefined;
+	const read = async (): Promise<RootDocument> => {
 		const document = await source.root();
 		if (!isSchema1(document.bytes, document.mediaType)) return document;
-		folder ??= mkdtempSync(`${options.temporaryFolder}/schema1-`);
+		folder = mkdtempSync(`${options.temporaryFolder}/schema1-`);
 		translated = await translate(source, document, folder, options);
-		return translated.root;
+		const { descriptor, bytes } = translated.manifest;
+		return { bytes, digest: descriptor.digest, mediaType: descriptor.mediaType };
 	};
 	return {
 		...source,
 		root: async () => {
-			translating ??= root();
-			return await translating;
+			// Once: who copies an index whole asks twice.
+			reading ??= read();
+			return await reading;
 		},
 		manifest: async (descriptor) => {
 			// Docker read such entries for a while, warned of them, and stopped.
 			if (mediaKind(descriptor.mediaType) !== "docker-schema1") return await source.manifest(descriptor);
 			throw new CortenError("unsupported", `cannot read manifest "${descriptor.digest}": it is a docker schema 1 manifest in an index`);
 		},
-		blob: (descriptor) => (translated === undefined ? source.blob(descriptor) : readTranslated(translated, descriptor)),
+		blob: (descriptor) => {
+			if (descriptor.digest === translated?.config.descriptor.digest) return once(translated.config.bytes);
+			const layer = translated?.layers.get(descriptor.digest);
+			return layer === undefined ? source.blob(descriptor) : Bun.file(layer.path).stream();
+		},
 		spooled: (descriptor) => {
 			if (translated === undefined) return source.spooled?.(descriptor);
 			const layer = translated.layers.get(descriptor.digest);
 			return layer?.own === true ? layer.path : undefined;
 		},
-		madeFrom: (digest) => (digest === translated?.root.digest ? translated.from : undefined),
+		madeFrom: (digest) => (digest === translated?.manifest.descriptor.digest ? translated.from : undefined),
 		warnings: () => [...(source.warnings?.() ?? []), ...(translated?.warnings ?? [])],
 		[Symbol.asyncDispose]: async () => {
 			if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
@@ -69,46 +77,23 @@ export function withSchema1(source: ImageSource, options: Schema1Options): Image
 	};
 }
 
-async function* readTranslated(
-	{ config, configDigest, layers }: Translated,
-	{ digest }: Descriptor,
-): AsyncGenerator<Uint8Array, void, undefined> {
-	if (digest === configDigest) {
-		yield config;
-		return;
-	}
-	const layer = layers.get(digest);
-	if (layer === undefined) throw new CortenError("not-found", `cannot find blob "${digest}": it is no layer of the image`);
-	yield* Bun.file(layer.path).stream();
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+	yield bytes;
 }
 
 async function translate(source: ImageSource, document: RootDocument, folder: string, options: Schema1Options): Promise<Translated> {
-	const [{ openEnvelope }, { verifySignatures }, { decodeSchema1 }, { translateSchema1 }, { enforcePolicy }, { takeLayers }] =
-		await Promise.all([
-			import("../schema1/envelope.ts"),
-			import("../schema1/signature.ts"),
-			import("../schema1/document.ts"),
-			import("../schema1/translate.ts"),
-			import("../policy/enforce.ts"),
-			import("../schema1/layers.ts"),
-		]);
 	const what = `manifest "${source.names()[0] ?? document.digest}"`;
 	const envelope = openEnvelope(document.bytes, document.mediaType, what);
-	verifySignatures(envelope, what);
-	const schema1 = decodeSchema1(envelope.payload, what);
-	await enforcePolicy(source, document.digest);
+	(await import("../schema1/signature.ts")).verifySignatures(envelope, what);
+	const schema1 = (await import("../schema1/document.ts")).decodeSchema1(envelope.payload, what);
+	await (await import("../policy/enforce.ts")).enforcePolicy(source, document.digest);
+	const common = { from: document.digest, warnings: claimWarnings(source, schema1) };
+	const known =
+		options.root === undefined ? undefined : await (await import("../schema1/known.ts")).readKnown(options.root, document.digest);
+	if (known !== undefined) return { ...common, ...known, layers: new Map() };
 	const blobs = new Set(schema1.entries.flatMap((entry) => (entry.document.throwaway ? [] : [entry.blob])));
-	const layers = await takeLayers([...blobs], source, folder, options);
-	const { config, manifest } = translateSchema1(schema1, layers, what);
-	const { descriptor, bytes } = manifest;
-	return {
-		root: { bytes, digest: descriptor.digest, mediaType: descriptor.mediaType },
-		from: document.digest,
-		config: config.bytes,
-		configDigest: config.descriptor.digest,
-		layers,
-		warnings: claimWarnings(source, schema1),
-	};
+	const layers = await (await import("../schema1/layers.ts")).takeLayers([...blobs], source, folder, options);
+	return { ...common, ...(await import("../schema1/translate.ts")).translateSchema1(schema1, layers, what), layers };
 }
 
 // Docker compares neither. The key that signed the claim is anybody's, so keeping to it would protect nobody, and would refuse mirrors and images that
