@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import type { Descriptor, Digest, ImageConfig, Platform } from "../spec/image.ts";
 import { verifyBytes } from "./digest.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
+import { mediaKind } from "./media-types.ts";
 import { choosePlatform, formatPlatform, hostPlatform, platformSuits } from "./platform.ts";
 import type { ImageSource } from "./sources/source.ts";
 
@@ -44,9 +45,11 @@ export async function resolveManifest(source: ImageSource, text: string, platfor
 		if (chosen === undefined) {
 			const offered = decoded.manifests.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)]));
 			const list = [...new Set(offered)].filter((name) => !name.startsWith("unknown")).slice(0, 20);
+			const isOld = decoded.manifests.some((entry) => mediaKind(entry.mediaType) === "docker-schema1");
 			throw new CortenError(
 				"not-found",
 				`cannot find platform "${formatPlatform(platform)}" in the ${what}: it has ${JSON.stringify(list.join(", "))}`,
+				isOld ? { hint: "docker schema 1 manifests are not read inside an index" } : {},
 			);
 		}
 		bytes = await source.manifest(chosen);

@@ -65,6 +65,19 @@ describe("an image in schema 1", () => {
 		expect(readdirSync(storeTemporary(folder.path))).toEqual([]);
 	});
 
+	test("is asked for last, so that schema 2 wins where there is both", async () => {
+		using folder = temporaryFolder();
+		using server = serveFake();
+		add(server, makeImage(recipe));
+		const accepted: string[] = [];
+		server.answer = (request, { pathname }) => {
+			if (pathname.includes("/manifests/")) accepted.push(request.headers.get("accept") ?? "");
+			return undefined;
+		};
+		await pull(folder.path, `${server.host}/a/b:1`);
+		expect(accepted.map((types) => types.split(", ").slice(-2))).toEqual([[signedType, unsignedType]]);
+	});
+
 	test("unsigned, or announced as JSON and no more", async () => {
 		for (const [mediaType, signed] of [
 			[unsignedType, false],
@@ -270,7 +283,10 @@ describe("refused, and nothing is left of it, is", () => {
 			"application/vnd.docker.distribution.manifest.list.v2+json",
 		);
 		server.manifests.set("list", { bytes: server.blobs.get(index.digest) ?? new Uint8Array(), mediaType: index.mediaType });
-		await expect(pull(folder.path, `${server.host}/a/b:list`, { platform })).rejects.toMatchObject({ code: "not-found" });
+		await expect(pull(folder.path, `${server.host}/a/b:list`, { platform })).rejects.toMatchObject({
+			code: "not-found",
+			hint: expect.stringContaining("schema 1"),
+		});
 		await using source = await openSource(`docker://${server.host}/a/b:list`, { root: folder.path, registry });
 		await using sink = dirSink(`${folder.path}/dir`);
 		await expect(copyImage(source, "x", sink, { temporary: folder.path, all: true })).rejects.toMatchObject({ code: "unsupported" });
