@@ -66,7 +66,7 @@ export const command = defineCommand({
 		{
 			using _hold = holdBlobs(root);
 			await using source = hasTransport(from)
-				? await openSource(from, { root, registry, signaturePolicy: options["signature-policy"] })
+				? await openSource(from, { root, registry, signaturePolicy: options["signature-policy"], onProgress: display.show })
 				: storeSource(root, from, { index: copying.all === true });
 			digest = hasTransport(to)
 				? await copyOut(source, from, to, { root, registry, keepLayers: options["no-squash"] }, copying)

@@ -1,7 +1,7 @@
 // The JSON of one image, as `docker image inspect` and `podman image inspect` have it, from the store's record and the documents behind it.
 
 import { CortenError } from "../base/errors.ts";
-import { blobPath, entryName, findImage, indexDigestKey, readEntries } from "../image/store.ts";
+import { blobPath, entryName, findImage, publicDigest, readEntries } from "../image/store.ts";
 import { readTextIfPresent } from "../linux/file.ts";
 import type { Digest, ImageConfig } from "../spec/image.ts";
 
@@ -20,7 +20,7 @@ export async function inspectImage(root: string, target: string): Promise<Docume
 		const repository = entryName(entry)
 			.replace(/@.*$/, "")
 			.replace(/:[^/:]+$/, "");
-		return `${repository}@${entry.annotations?.[indexDigestKey] ?? entry.digest}`;
+		return `${repository}@${publicDigest(entry)}`;
 	});
 	const { config } = record;
 	const manifest = readDocument(root, record.digest);

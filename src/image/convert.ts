@@ -30,6 +30,12 @@ export function compressionOf(mediaType: string): Compression {
 	return mediaType.endsWith("gzip") ? "gzip" : "none";
 }
 
+/** The compression that the first four bytes of a layer show: for layers whose media type nobody has stated. */
+export function sniffCompression(head: Uint8Array): Compression {
+	if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+	return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd ? "zstd" : "none";
+}
+
 /** The media type of a layer. docker has none for zstd: see {@link recompressed}. */
 export function layerType(format: ImageFormat, compression: Compression): string {
 	if (format === "docker") return compression === "none" ? dockerLayer : `${dockerLayer}.${compression}`;

@@ -1,5 +1,5 @@
-// Random damage to good documents, seeded: a manifest, an index, a config, an artifact, an appc manifest. Whatever comes of it is decoded, or refused as
-// invalid-spec or unsupported; never another failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
+// Random damage to good documents, seeded: a manifest, an index, a config, an artifact, an appc manifest, schema 1 in its two forms. Whatever comes of it
+// is decoded, or refused as invalid-spec or unsupported; never another failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
 
 import { expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
@@ -7,17 +7,18 @@ import { decodeAppcManifest } from "../spec/appc.ts";
 import { decodeArtifact } from "./artifact-manifest.ts";
 import { decodeConfig } from "./config.ts";
 import { decodeManifest } from "./manifest.ts";
+import { createMutator, type Json } from "./mutate.fixture.ts";
+import { decodeSchema1 } from "./schema1/document.ts";
+import { openEnvelope } from "./schema1/envelope.ts";
+import { signedDocument } from "./schema1/schema1.fixture.ts";
+import { verifySignatures } from "./schema1/signature.ts";
+import { translateSchema1 } from "./schema1/translate.ts";
 import { referrerOf } from "./sinks/referrers.ts";
 
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const rounds = Number(process.env.FUZZ_ROUNDS ?? 1500) * 4;
 
-let state = seed;
-function random(below: number): number {
-	state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 3_266_489_917) >>> 0;
-	return Math.floor((state / 2 ** 32) * below);
-}
-const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+const { random, pick, mutate, encode } = createMutator(seed);
 
 const digest = `sha256:${"ab".repeat(32)}` as const;
 const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest, size: 10 };
@@ -78,52 +79,53 @@ const appc = {
 	annotations: [{ name: "created", value: "2024-01-01T00:00:00Z" }],
 };
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-const values: readonly Json[] = [
-	null,
-	true,
-	-1,
-	0,
-	1.5,
-	2 ** 53,
-	"",
-	"\0",
-	"__proto__",
-	digest,
-	`sha256:${"AB".repeat(32)}`,
-	"sha512:1",
-	"../../etc",
-	"application/vnd.docker.distribution.manifest.list.v2+json",
-	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-	"x".repeat(5000),
-	[],
-	{},
-	[[[[]]]],
-	{ toString: "x", constructor: null },
+const id = (digit: string) => digit.repeat(64);
+const v1 = [
+	{
+		id: id("b"),
+		parent: id("a"),
+		created: "2014-01-02T03:04:05Z",
+		os: "linux",
+		architecture: "amd64",
+		config: { Cmd: ["c"] },
+		throwaway: true,
+	},
+	{ id: id("a"), created: "2014-01-02T03:04:05Z", container_config: { Cmd: ["c"] }, Size: 1 },
 ];
+const schema1 = {
+	schemaVersion: 1,
+	name: "a/b",
+	tag: "1",
+	architecture: "amd64",
+	fsLayers: [{ blobSum: digest }, { blobSum: digest }],
+	history: v1.map((document) => ({ v1Compatibility: JSON.stringify(document) })),
+};
+const signed = JSON.parse(new TextDecoder().decode(signedDocument(JSON.stringify(schema1))));
 
-function mutate(value: Json, chance: number): Json {
-	if (random(chance) === 0) return pick(values);
-	if (Array.isArray(value)) {
-		const list = value.map((item) => mutate(item, chance));
-		if (random(chance) === 0)
-			list.splice(random(list.length + 1), random(2), ...Array.from({ length: random(3) }, () => pick([...values, ...value])));
-		return list;
-	}
-	if (typeof value !== "object" || value === null) return value;
-	const entries = Object.entries(value).map(([key, member]): [string, Json] => [
-		random(chance) === 0 ? pick([key.toUpperCase(), `${key} `, "manifests", "layers", "config", "__proto__", "mediaType"]) : key,
-		mutate(member, chance),
-	]);
-	return Object.fromEntries(random(chance) === 0 ? entries.slice(random(entries.length + 1)) : entries);
+function translatePayload(payload: Uint8Array): void {
+	const decoded = decodeSchema1(payload, "x");
+	const known = { mediaType: layer.mediaType, size: 1, diffID: decoded.entries[0]?.blob ?? "sha256:" } as const;
+	translateSchema1(decoded, new Map(decoded.entries.map(({ blob }) => [blob, known])), "x");
 }
 
-/** The bytes of a document, sometimes no longer JSON. */
-function encode(document: Json): Uint8Array {
-	const text = JSON.stringify(document) ?? "";
-	const bytes = new TextEncoder().encode(random(30) === 0 ? text.replace("{", '{"schemaVersion":1,"config":{},') : text);
-	for (let count = random(20) === 0 ? 1 + random(3) : 0; count > 0; count--) bytes[random(bytes.length)] = random(256);
-	return random(40) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
+function readSigned(bytes: Uint8Array): void {
+	const envelope = openEnvelope(bytes, undefined, "x");
+	translatePayload(envelope.payload);
+	verifySignatures(envelope, "x");
+}
+
+/** A payload whose history is the list of documents. */
+function payloadOf(bytes: Uint8Array): Uint8Array {
+	const text = new TextDecoder().decode(bytes);
+	let documents: unknown;
+	try {
+		documents = JSON.parse(text);
+	} catch {
+		documents = undefined;
+	}
+	const history = Array.isArray(documents) ? documents.map((document) => JSON.stringify(document)) : [text];
+	const lists = { fsLayers: history.map(() => ({ blobSum: digest })), history: history.map((v1Compatibility) => ({ v1Compatibility })) };
+	return new TextEncoder().encode(JSON.stringify({ ...schema1, ...lists }));
 }
 
 const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Uint8Array) => unknown])[] = [
@@ -131,6 +133,9 @@ const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Ui
 	["index", index, (bytes) => decodeManifest(bytes, pick([undefined, index.mediaType]), "x")],
 	["config", config, (bytes) => decodeConfig(bytes, random(3), "x")],
 	["artifact", artifact, (bytes) => [decodeArtifact(bytes, pick([undefined, manifest.mediaType]), "x"), referrerOf(layer, bytes)]],
+	["schema 1 payload", schema1, translatePayload],
+	["schema 1 history", v1, (bytes) => translatePayload(payloadOf(bytes))],
+	["signed schema 1", signed, readSigned],
 	["appc manifest", appc, (bytes) => decodeAppcManifest(bytes, "x")],
 ];
 
@@ -144,6 +149,7 @@ for (const [what, good, decode] of decoders) {
 				decoded++;
 			} catch (error) {
 				if (isError(error, "invalid-spec") || isError(error, "unsupported")) continue;
+				if (what === "signed schema 1" && isError(error, "integrity")) continue;
 				throw new Error(`round ${round} of seed ${seed}: ${new TextDecoder().decode(bytes)}`, { cause: error });
 			}
 		}

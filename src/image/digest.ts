@@ -47,23 +47,24 @@ export function verifyBytes(bytes: Uint8Array, expected: { readonly digest: Dige
 /**
  * Passes chunks on and compares size and hash at the end. What was yielded before the end is not verified: write it to a place
  * nobody reads until this generator has returned. A source that is longer than promised is cut off at once.
+ * @param expected without a size the source's end is its end
  * @param what see {@link verifyBytes}
  * @throws `integrity`, and whatever the source throws
  */
 export async function* verifyStream(
 	source: AsyncIterable<Uint8Array>,
-	expected: { readonly digest: Digest; readonly size: number },
+	expected: { readonly digest: Digest; readonly size?: number },
 	what: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
 	const hasher = new Bun.CryptoHasher(digestAlgorithm(expected.digest));
 	let size = 0;
 	for await (const chunk of source) {
 		size += chunk.length;
-		if (size > expected.size) throw wrongSize(what, size, expected.size);
+		if (expected.size !== undefined && size > expected.size) throw wrongSize(what, size, expected.size);
 		hasher.update(chunk);
 		yield chunk;
 	}
-	if (size !== expected.size) throw wrongSize(what, size, expected.size);
+	if (expected.size !== undefined && size !== expected.size) throw wrongSize(what, size, expected.size);
 	const found = hasher.digest("hex");
 	if (found !== digestHex(expected.digest)) throw wrongDigest(what, `${digestAlgorithm(expected.digest)}:${found}`, expected.digest);
 }

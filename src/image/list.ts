@@ -4,7 +4,7 @@ import { isError } from "../base/errors.ts";
 import type { Digest, ImageRecord } from "../spec/image.ts";
 import { rebuildRecord } from "./rebuild.ts";
 import { parseReference } from "./reference.ts";
-import { entryName, indexDigestKey, isArtifact, readEntries, readRecord, type StoreEntry } from "./store.ts";
+import { entryName, isArtifact, publicDigest, readEntries, readRecord, type StoreEntry } from "./store.ts";
 
 /** One name of one image; an image without a name has one of these too. */
 export type ListedImage = {
@@ -13,7 +13,7 @@ export type ListedImage = {
 	/** `docker.io/library/alpine` */
 	readonly repository?: string;
 	readonly tag?: string;
-	/** Of the index the manifest was chosen from, else of the manifest: what `name@digest` takes. */
+	/** Of the index the manifest was chosen from or the schema 1 manifest it was made of, else of the manifest: what `name@digest` takes. */
 	readonly digest: Digest;
 	readonly record: ImageRecord;
 };
@@ -28,8 +28,7 @@ export async function listImages(root: string): Promise<readonly ListedImage[]> 
 		const record = readRecord(root, entry.digest) ?? (await rebuilt(root, entry));
 		if (record === undefined) continue;
 		const name = entryName(entry);
-		const digest = (entry.annotations?.[indexDigestKey] as Digest | undefined) ?? entry.digest;
-		images.push({ name, digest, record, ...partsOf(name) });
+		images.push({ name, digest: publicDigest(entry), record, ...partsOf(name) });
 	}
 	return images.sort((a, b) => (b.record.config.created ?? "").localeCompare(a.record.config.created ?? ""));
 }

@@ -105,6 +105,10 @@ const manifestFields = object({
 });
 const indexFields = object({ schemaVersion, mediaType: optional(mediaType), manifests: fallback(list(descriptor, 4096), []) });
 
+// Sources translate schema 1 before anything of it comes here (sources/docker-schema1.ts).
+const schema1Elsewhere =
+	"is a docker schema 1 manifest, which is read only where a name leads to it and nothing announces it as something else";
+
 // What Go would match without regard to case, so that a document cannot be an index to one reader and a manifest to the other.
 const decisive = ["schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers"];
 
@@ -121,8 +125,7 @@ export function kindOf(value: unknown, stated: string | undefined, issues: Issue
 		fail(issues, "/mediaType", `is ${quote(own)}, but the document was announced as ${quote(stated)}`);
 	}
 	const kind = mediaKind(stated ?? own ?? ("manifests" in members ? ociIndex : ociManifest));
-	if (kind === "docker-schema1" || "fsLayers" in members)
-		unsupportedHere(issues, "", "is a docker schema 1 manifest, which cannot be verified");
+	if (kind === "docker-schema1" || "fsLayers" in members) unsupportedHere(issues, "", schema1Elsewhere);
 	else if (kind !== "index" && kind !== "manifest") {
 		unsupportedHere(issues, "", `has media type ${quote(stated ?? own ?? "")}, which is neither manifest nor index`);
 	}
@@ -136,7 +139,7 @@ export function kindOf(value: unknown, stated: string | undefined, issues: Issue
  * Decodes an index or a manifest.
  * @param stated the media type of the descriptor or the Content-Type that led here; undefined if the source stated none
  * @param what the document in messages: `manifest of "docker.io/library/alpine:3"`
- * @throws `invalid-spec` with all issues; `unsupported` for schema 1, artifacts and encrypted layers
+ * @throws `invalid-spec` with all issues; `unsupported` for schema 1 (which is not for this decoder), artifacts and encrypted layers
  */
 export function decodeManifest(bytes: Uint8Array, stated: string | undefined, what: string): Manifest | Index {
 	if (bytes.length > maxManifestBytes) {
@@ -144,8 +147,7 @@ export function decodeManifest(bytes: Uint8Array, stated: string | undefined, wh
 	}
 	// Said before the bytes are looked at: a login page is no broken JSON.
 	if (stated !== undefined && !["index", "manifest"].includes(mediaKind(stated))) {
-		const why =
-			mediaKind(stated) === "docker-schema1" ? "is a docker schema 1 manifest, which cannot be verified" : "is neither manifest nor index";
+		const why = mediaKind(stated) === "docker-schema1" ? schema1Elsewhere : "is neither manifest nor index";
 		throw new CortenError("unsupported", `cannot decode ${what}: ${quote(stated)} ${why}`);
 	}
 	const decoder: Decoder<Manifest | Index> = (value, at, issues) => {

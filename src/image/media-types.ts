@@ -16,6 +16,10 @@ export const ociLayer = "application/vnd.oci.image.layer.v1.tar";
 export const dockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
 /** docker's manifest, schema 2. */
 export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+/** docker's manifest, schema 1. */
+export const dockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+/** The same with signatures. */
+export const dockerSignedSchema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 /** docker's image config. */
 export const dockerConfig = "application/vnd.docker.container.image.v1+json";
 
@@ -26,8 +30,8 @@ const kinds: Readonly<Record<string, MediaKind>> = {
 	[dockerManifest]: "manifest",
 	[ociConfig]: "config",
 	[dockerConfig]: "config",
-	"application/vnd.docker.distribution.manifest.v1+json": "docker-schema1",
-	"application/vnd.docker.distribution.manifest.v1+prettyjws": "docker-schema1",
+	[dockerSchema1]: "docker-schema1",
+	[dockerSignedSchema1]: "docker-schema1",
 };
 
 /** The kind of a media type without parameters. */
@@ -42,5 +46,5 @@ export function mediaKind(mediaType: string): MediaKind {
 	return layer.groups?.foreign !== undefined || layer.groups?.docker !== undefined ? "foreign-layer" : "layer";
 }
 
-/** What a manifest request accepts, in order of preference. */
-export const manifestAccept = [ociIndex, dockerIndex, ociManifest, dockerManifest].join(", ");
+/** What a manifest request accepts, in order of preference: schema 1 where there is nothing else. */
+export const manifestAccept = [ociIndex, dockerIndex, ociManifest, dockerManifest, dockerSignedSchema1, dockerSchema1].join(", ");

@@ -17,12 +17,12 @@ import { type PullProgress, pullLayers } from "./pull-layers.ts";
 import { createRecord } from "./rebuild.ts";
 import { formatReference, shortNameOf } from "./reference.ts";
 import { collectGarbage } from "./remove.ts";
-import { checkPlatform, resolveManifest } from "./resolve.ts";
+import { checkPlatform, type Resolved, resolveManifest } from "./resolve.ts";
 import { once } from "./sinks/blob-file.ts";
 import { openSource } from "./sources/open.ts";
 import type { RegistryOptions } from "./sources/registry-session.ts";
 import type { ImageSource } from "./sources/source.ts";
-import { findImage, indexDigestKey, readRecord, type StoreEntry, wholeIndexKey } from "./store.ts";
+import { findImage, indexDigestKey, madeFromKey, readRecord, type StoreEntry, wholeIndexKey } from "./store.ts";
 
 /** How to pull. */
 export type PullOptions = {
@@ -50,7 +50,7 @@ export type PullResult = {
 	readonly record: ImageRecord;
 	/** Full names in the store; none for an archive without tags. */
 	readonly names: readonly string[];
-	/** Of the index if the name leads to one, else of the manifest: what `name@digest` takes. */
+	/** Of the index or the schema 1 manifest if the name leads to one, else of the manifest: what `name@digest` takes. */
 	readonly digest: Digest;
 	/** Whether the store has changed. */
 	readonly changed: boolean;
@@ -114,6 +114,7 @@ export async function storeImage(source: ImageSource, text: string, options: Pul
  */
 export async function peekImage(text: string, options: Omit<PullOptions, "policy" | "onProgress" | "onStart">): Promise<Digest> {
 	createStore(options.root);
+	using _hold = holdBlobs(options.root);
 	await using source = await openSource(text, { ...options, appc: options.appc ?? {} });
 	return (await resolveManifest(source, text, options.platform ?? hostPlatform())).descriptor.digest;
 }
@@ -155,7 +156,7 @@ async function pullFrom(source: ImageSource, text: string, options: PullOptions)
 		digest: descriptor.digest,
 		size: descriptor.size,
 		platform: { os: config.os, architecture: config.architecture, ...(config.variant === undefined ? {} : { variant: config.variant }) },
-		...(resolved.rootDigest === descriptor.digest ? {} : { annotations: indexAnnotations(resolved.rootDigest, options) }),
+		...originAnnotations(resolved, options),
 	};
 	updateEntries(root, (before) => {
 		const after =
@@ -163,11 +164,13 @@ async function pullFrom(source: ImageSource, text: string, options: PullOptions)
 		changed ||= after !== before;
 		return after;
 	});
-	return { record, names, digest: resolved.rootDigest, changed, ...(warning === undefined ? {} : { warning }) };
+	return { record, names, digest: resolved.madeFrom ?? resolved.rootDigest, changed, ...(warning === undefined ? {} : { warning }) };
 }
 
-function indexAnnotations(index: Digest, { allPlatforms }: PullOptions): Readonly<Record<string, string>> {
-	return { [indexDigestKey]: index, ...(allPlatforms === true ? { [wholeIndexKey]: "true" } : {}) };
+function originAnnotations({ descriptor, rootDigest, madeFrom }: Resolved, { allPlatforms }: PullOptions): Pick<StoreEntry, "annotations"> {
+	if (madeFrom !== undefined) return { annotations: { [madeFromKey]: madeFrom } };
+	if (rootDigest === descriptor.digest) return {};
+	return { annotations: { [indexDigestKey]: rootDigest, ...(allPlatforms === true ? { [wholeIndexKey]: "true" } : {}) } };
 }
 
 async function keepAll(text: string, source: ImageSource, { root, onProgress }: PullOptions): Promise<void> {

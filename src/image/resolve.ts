@@ -5,6 +5,7 @@ import { CortenError } from "../base/errors.ts";
 import type { Descriptor, Digest, ImageConfig, Platform } from "../spec/image.ts";
 import { verifyBytes } from "./digest.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
+import { mediaKind } from "./media-types.ts";
 import { choosePlatform, formatPlatform, hostPlatform, platformSuits } from "./platform.ts";
 import type { ImageSource } from "./sources/source.ts";
 
@@ -14,6 +15,8 @@ export type Resolved = {
 	readonly manifest: Manifest;
 	/** Of the first document: an index, or the manifest itself. */
 	readonly rootDigest: Digest;
+	/** Of the document the manifest was made of, if it was. */
+	readonly madeFrom?: Digest;
 	readonly documents: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
 };
 
@@ -34,14 +37,19 @@ export async function resolveManifest(source: ImageSource, text: string, platfor
 		const decoded = decodeManifest(bytes, stated, what);
 		const descriptor: Descriptor = { mediaType: decoded.mediaType, digest, size: bytes.length };
 		documents.push({ descriptor, bytes });
-		if (decoded.kind === "manifest") return { descriptor, manifest: decoded, rootDigest: first.digest, documents };
+		if (decoded.kind === "manifest") {
+			const madeFrom = source.madeFrom?.(digest);
+			return { descriptor, manifest: decoded, rootDigest: first.digest, documents, ...(madeFrom === undefined ? {} : { madeFrom }) };
+		}
 		const chosen = choosePlatform(decoded.manifests, platform);
 		if (chosen === undefined) {
 			const offered = decoded.manifests.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)]));
 			const list = [...new Set(offered)].filter((name) => !name.startsWith("unknown")).slice(0, 20);
+			const isOld = decoded.manifests.some((entry) => mediaKind(entry.mediaType) === "docker-schema1");
 			throw new CortenError(
 				"not-found",
 				`cannot find platform "${formatPlatform(platform)}" in the ${what}: it has ${JSON.stringify(list.join(", "))}`,
+				isOld ? { hint: "docker schema 1 manifests are not read inside an index" } : {},
 			);
 		}
 		bytes = await source.manifest(chosen);

@@ -14,6 +14,9 @@ export const refNameKey = "org.opencontainers.image.ref.name";
 /** Our annotation: digest of the index the manifest was chosen from, which is what registries and people call "the digest". */
 export const indexDigestKey = "io.corten.index.digest";
 
+/** Our annotation: digest of the schema 1 manifest that ours was made of, which is what its registry knows it by. */
+export const madeFromKey = "io.corten.schema1.digest";
+
 /** Our annotation, "true": all that the index leads to is kept, for every platform. */
 export const wholeIndexKey = "io.corten.index.whole";
 
@@ -97,7 +100,13 @@ export function entryName(entry: StoreEntry): string {
 	return entry.annotations?.[refNameKey] ?? "";
 }
 
-/** The entry a reference means: by its full name, or by repository and the digest of manifest or index. */
+/** What `name@digest` takes: the digest its registry knows an image by. */
+export function publicDigest(entry: StoreEntry): Digest {
+	const { [indexDigestKey]: index, [madeFromKey]: madeFrom } = entry.annotations ?? {};
+	return ((index ?? madeFrom) as Digest | undefined) ?? entry.digest;
+}
+
+/** The entry a reference means: by its full name, or by repository and the digest of manifest, index or what the manifest was made of. */
 export function findEntry(entries: readonly StoreEntry[], reference: Reference): StoreEntry | undefined {
 	const name = formatReference(reference);
 	const named = entries.find((entry) => entryName(entry) === name);
@@ -105,7 +114,7 @@ export function findEntry(entries: readonly StoreEntry[], reference: Reference):
 	const repository = `${reference.domain}/${reference.repository}`;
 	return entries.find(
 		(entry) =>
-			(entry.digest === reference.digest || entry.annotations?.[indexDigestKey] === reference.digest) &&
+			[entry.digest, entry.annotations?.[indexDigestKey], entry.annotations?.[madeFromKey]].includes(reference.digest) &&
 			entryName(entry).startsWith(repository) &&
 			":@".includes(entryName(entry).charAt(repository.length)),
 	);

@@ -8,7 +8,7 @@ const seconds = Number(time);
 const fuzzers = [
 	{ what: "layers", file: "src/image/layer/fuzz.test.ts", rounds: 3000, perRound: 1 },
 	{ what: "archives", file: "src/image/archive-fuzz.test.ts", rounds: 1500, perRound: 1 },
-	{ what: "documents", file: "src/image/decode-fuzz.test.ts", rounds: 20_000, perRound: 16 },
+	{ what: "documents", file: "src/image/decode-fuzz.test.ts", rounds: 20_000, perRound: 32 },
 ]
 	.filter(({ what }) => only === undefined || what === only)
 	.map((fuzzer) => ({ ...fuzzer, spentMs: 0, inputs: 0, findings: [] as string[] }));

@@ -33,7 +33,8 @@ export const defaultLimits: LayerLimits = {
 	ratioFromBytes: 2 ** 32,
 };
 
-const collectBytes = 32 << 20;
+/** After so many bytes the collector makes a round. */
+export const collectBytes = 32 << 20;
 
 /** Where a layer goes and what it must be. */
 export type LayerOptions = {
@@ -64,8 +65,8 @@ function createSink(root: Inode, writer: LayerWriter): TarSink {
 	};
 }
 
-/** Follows the sum of a stream. @throws `invalid-spec` */
-function checkBomb(bytes: number, compressed: number, limits: LayerLimits): void {
+/** Follows the sum of a stream. @param bytes inflated so far @throws `invalid-spec` */
+export function checkBomb(bytes: number, compressed: number, limits: LayerLimits): void {
 	if (bytes > limits.maxBytes) throw new CortenError("invalid-spec", `cannot read layer: it is larger than ${limits.maxBytes} bytes`);
 	if (bytes <= limits.ratioFromBytes || bytes <= compressed * limits.maxRatio) return;
 	throw new CortenError("invalid-spec", `cannot read layer: ${compressed} bytes inflate to more than ${bytes}`);

@@ -17,15 +17,16 @@ type Signed = Extract<Requirement, { readonly type: "signedBy" | "sigstoreSigned
 
 /**
  * Asks this machine's policy about an image; without one, and for an image that did not come from outside, all is well.
- * @param digest of its manifest, verified
+ * @param manifest its digest, verified. Where it was made of another document, that is what is judged.
  * @throws `permission-denied` when the policy rejects it; `integrity` when it wants signatures that are not there or not good;
  * `invalid-spec` and `unsupported` for the policy itself; what fetching signatures throws
  */
-export async function enforcePolicy(source: ImageSource, digest: Digest): Promise<void> {
+export async function enforcePolicy(source: ImageSource, manifest: Digest): Promise<void> {
 	const { origin } = source;
 	if (origin === undefined) return;
 	const policy = readPolicy(origin.policyFile, process.env);
 	if (policy === undefined) return;
+	const digest = source.madeFrom?.(manifest) ?? manifest;
 	const { scope, requirements } = requirementsOf(policy, origin);
 	const reference = origin.reference?.();
 	const image = reference === undefined ? (origin.path ?? origin.transport) : formatReference(reference);

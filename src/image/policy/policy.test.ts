@@ -34,6 +34,11 @@ describe("a policy is refused", () => {
 	];
 	for (const [why, document] of refused)
 		test(why, () => expect(() => decodePolicy(bytes(document), "/p.json")).toThrow('cannot decode signature policy "/p.json"'));
+	test("with a property twice around a string of two megabytes", () => {
+		const long = "x".repeat(2 << 20);
+		const text = `{"default":[{"type":"reject"}],"x":"${long}","default":[{"type":"insecureAcceptAnything"}]}`;
+		expect(() => decodePolicy(bytes(text), "/p.json")).toThrow('"default" is there twice');
+	});
 	test("with what is not verified here, and said to be unsupported", () => {
 		const fulcio = { type: "sigstoreSigned", keyPath: "/k", fulcio: { caPath: "/c" } };
 		expect(() => decodePolicy(bytes({ default: [fulcio] }), "/p")).toThrow(expect.objectContaining({ code: "unsupported" }));

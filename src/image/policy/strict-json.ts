@@ -3,6 +3,7 @@
 
 import { CortenError } from "../../base/errors.ts";
 import { type Decoded, type Decoder, decode, type Field, fail, failed, object, parseJson, pointer, quote } from "../../spec/decode.ts";
+import { jsonTokens } from "../../spec/json-tokens.ts";
 
 type Fields = Readonly<Record<string, Decoder<unknown> | Field<unknown, "omit" | "default">>>;
 
@@ -35,7 +36,7 @@ function findDuplicate(text: string): string | undefined {
 	/** Of each open object the names so far; of an array nothing. */
 	const open: (Set<string> | undefined)[] = [];
 	let isName = false;
-	for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
+	for (const { text: token } of jsonTokens(text)) {
 		if (token === "{" || token === "[") open.push(token === "{" ? new Set() : undefined);
 		else if (token === "}" || token === "]") open.pop();
 		const names = open.at(-1);

@@ -83,3 +83,19 @@ describe("a name", () => {
 		await expect(open(() => Promise.reject(new CortenError("permission-denied", "status 401")))).rejects.toThrow(/^status 401$/);
 	});
 });
+
+test("signatures are those of where the image is", async () => {
+	const message = new Uint8Array([1]);
+	const registry: ImageSource = {
+		names: () => ["localhost/app:1.0"],
+		root: () => Promise.reject(new Error("not asked")),
+		manifest: () => Promise.reject(new Error("not asked")),
+		blob: () => {
+			throw new Error("not asked");
+		},
+		signatures: async () => [{ message }],
+		[Symbol.asyncDispose]: async () => undefined,
+	};
+	await using source = registryOrAppc(registry, parseReference("localhost/app:1.0"), { temporaryFolder: "/nowhere" });
+	expect(await source.signatures?.(`sha256:${"0".repeat(64)}`, "simple")).toEqual([{ message }]);
+});

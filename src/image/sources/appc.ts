@@ -171,6 +171,7 @@ export function registryOrAppc(registry: ImageSource, reference: Reference, opti
 		manifest: (descriptor) => chosen.manifest(descriptor),
 		blob: (descriptor) => chosen.blob(descriptor),
 		spooled: (descriptor) => chosen.spooled?.(descriptor),
+		signatures: async (digest, form) => (await chosen.signatures?.(digest, form)) ?? [],
 		warnings: () => chosen.warnings?.() ?? [],
 		[Symbol.asyncDispose]: async () => {
 			await registry[Symbol.asyncDispose]();

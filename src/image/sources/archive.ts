@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
 import { exists } from "../../linux/file.ts";
+import { withSchema1 } from "./docker-schema1.ts";
 import type { ImageSource } from "./source.ts";
 import { spoolArchive } from "./spool.ts";
 
@@ -24,9 +25,9 @@ export async function openArchive(path: string, temporaryFolder: string, signatu
 		}));
 	if (path !== "-" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
 		const isLayout = exists(`${path}/oci-layout`);
-		const images = isLayout ? (await import("./oci-layout.ts")).ociLayoutImages(path) : [(await import("./dir.ts")).dirSource(path)];
-		const dispose = () => void Promise.all(images.map((image) => image[Symbol.asyncDispose]()));
-		return { images: from(isLayout ? "oci" : "dir", images), [Symbol.dispose]: dispose };
+		const opened = isLayout ? (await import("./oci-layout.ts")).ociLayoutImages(path) : [(await import("./dir.ts")).dirSource(path)];
+		const images = from(isLayout ? "oci" : "dir", opened).map((image) => withSchema1(image, { temporaryFolder }));
+		return { images, [Symbol.dispose]: () => void Promise.all(images.map((image) => image[Symbol.asyncDispose]())) };
 	}
 	const spool = await spoolArchive(path, temporaryFolder);
 	try {

@@ -6,6 +6,7 @@ import { O_DIRECTORY, O_RDONLY, openFd, readFd } from "../../linux/file.ts";
 import type { Descriptor } from "../../spec/image.ts";
 import { digestHex, digestOf } from "../digest.ts";
 import { maxManifestBytes } from "../manifest.ts";
+import { identifiedBytes } from "../schema1/envelope.ts";
 import { openRegular, storeName, streamFd } from "./oci-layout.ts";
 import type { ImageSignature, ImageSource } from "./source.ts";
 
@@ -21,7 +22,7 @@ export function dirSource(path: string): ImageSource {
 		names: () => (name === undefined ? [] : [name]),
 		root: async () => {
 			const bytes = read("manifest.json");
-			return { bytes, digest: digestOf(bytes), mediaType: undefined };
+			return { bytes, digest: digestOf(identifiedBytes(bytes, undefined, `manifest.json of "${path}"`)), mediaType: undefined };
 		},
 		manifest: async ({ digest }: Descriptor) => read(`${digestHex(digest)}.manifest.json`),
 		blob: async function* ({ digest }) {

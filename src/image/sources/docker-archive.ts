@@ -6,9 +6,10 @@ import { CortenError } from "../../base/errors.ts";
 import { O_RDONLY, openFd } from "../../linux/file.ts";
 import { decodeJson, fallback, list, object, string } from "../../spec/decode.ts";
 import type { Digest } from "../../spec/image.ts";
+import { layerType, sniffCompression } from "../convert.ts";
 import { digestOf } from "../digest.ts";
 import { decodeManifest, maxLayers } from "../manifest.ts";
-import { mediaKind, ociConfig, ociIndex, ociLayer, ociManifest } from "../media-types.ts";
+import { mediaKind, ociConfig, ociIndex, ociManifest } from "../media-types.ts";
 import { formatReference, parseReference } from "../reference.ts";
 import { streamFd } from "./oci-layout.ts";
 import type { ImageSource } from "./source.ts";
@@ -135,11 +136,6 @@ function normalizeTag(tag: string, what: string): string {
 	}
 }
 
-function layerType(head: Uint8Array): string {
-	if (head[0] === 0x1f && head[1] === 0x8b) return `${ociLayer}+gzip`;
-	return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd ? `${ociLayer}+zstd` : ociLayer;
-}
-
 function assembleManifest(spool: Spool, image: ArchiveImage, path: string, blobs: Map<Digest, Spooled>) {
 	const describe = (name: string, type: (head: Uint8Array) => string) => {
 		const file = findSpooled(spool, name, path);
@@ -150,7 +146,7 @@ function assembleManifest(spool: Spool, image: ArchiveImage, path: string, blobs
 		schemaVersion: 2,
 		mediaType: ociManifest,
 		config: describe(image.config, () => ociConfig),
-		layers: image.layers.map((name) => describe(name, layerType)),
+		layers: image.layers.map((name) => describe(name, (head) => layerType("oci", sniffCompression(head)))),
 	};
 	return { document: manifest, bytes: new TextEncoder().encode(JSON.stringify(manifest)) };
 }

@@ -4,26 +4,15 @@
 
 import { writeFileSync } from "node:fs";
 import { CortenError } from "../../base/errors.ts";
-import { anything, decodeJson, type Infer, list, object, optional, quote, record, refine, string } from "../../spec/decode.ts";
+import { decodeJson, quote, record } from "../../spec/decode.ts";
 import { digestOf } from "../digest.ts";
 import { maxLayers } from "../manifest.ts";
+import { historyOf, type LayerDocument, layerDocument, layerID } from "../v1-document.ts";
 import { findSpooled, readSpooled, type Spool } from "./spool.ts";
 
-const layerID = refine(string, (text) => (/^[0-9a-f]{64}$/.test(text) ? undefined : `${quote(text)} is no layer ID`));
 const repositories = record(record(layerID, 1000), 1000);
-const layerDocument = object({
-	id: optional(layerID),
-	parent: optional(string),
-	created: optional(string),
-	author: optional(string),
-	comment: optional(string),
-	architecture: optional(string),
-	os: optional(string),
-	config: optional(anything),
-	container_config: optional(object({ Cmd: optional(list(string, 10_000)) })),
-});
 
-type Layer = { readonly id: string; readonly document: Infer<typeof layerDocument> };
+type Layer = { readonly id: string; readonly document: LayerDocument };
 
 /** An image as manifest.json would list it. */
 export type LegacyImage = { readonly Config: string; readonly RepoTags: readonly string[]; readonly Layers: readonly string[] };
@@ -78,9 +67,7 @@ function makeConfig(spool: Spool, path: string, layers: readonly Layer[]): strin
 		config: config ?? {},
 		// Layers are plain here, so that the file's digest is the diffID; a compressed one is found out when it is unpacked.
 		rootfs: { type: "layers", diff_ids: files.map(({ digest }) => digest) },
-		history: layers.map(({ document: { created, author, comment, container_config } }) => {
-			return { created, author, comment, created_by: container_config?.Cmd?.join(" ") };
-		}),
+		history: layers.map(({ document }) => historyOf({ ...document, throwaway: false })),
 	};
 	const bytes = new TextEncoder().encode(JSON.stringify(document));
 	const digest = digestOf(bytes);

@@ -6,6 +6,7 @@ import { temporaryFolder } from "../blobs.ts";
 import type { PullProgress } from "../pull-layers.ts";
 import { formatReference, parseReference, parseSource, type Reference, type Source } from "../reference.ts";
 import { builtinLayout } from "./builtin.ts";
+import { withSchema1 } from "./docker-schema1.ts";
 import type { RegistryOptions } from "./registry-session.ts";
 import type { ImageSource } from "./source.ts";
 
@@ -38,10 +39,12 @@ export async function openSource(text: string, options: SourceOptions): Promise<
 	const policy = options.signaturePolicy === undefined ? {} : { policyFile: options.signaturePolicy };
 	if (transport === "docker") {
 		if (builtinLayout(formatReference(place.reference)) !== undefined) return source;
-		return { ...source, origin: { transport, reference: () => parseReference(source.names()[0] ?? text), ...policy } };
+		const origin = { transport, reference: () => parseReference(source.names()[0] ?? text), ...policy };
+		return withSchema1({ ...source, origin }, { ...options, temporaryFolder: temporaryFolder(options.root) });
 	}
 	if (transport === "appc") return { ...source, origin: { transport, path: place.text, ...policy } };
-	return { ...source, origin: { transport, path: place.path, ...(place.name === undefined ? {} : { name: place.name }), ...policy } };
+	const origin = { transport, path: place.path, ...(place.name === undefined ? {} : { name: place.name }), ...policy };
+	return withSchema1({ ...source, origin }, { ...options, temporaryFolder: temporaryFolder(options.root) });
 }
 
 async function openTransport(source: Source, text: string, options: SourceOptions): Promise<ImageSource> {

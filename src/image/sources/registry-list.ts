@@ -21,6 +21,7 @@ import type { Digest } from "../../spec/image.ts";
 import { digestAlgorithm, digestHex, digestOf, isDigest } from "../digest.ts";
 import { digest, maxManifestBytes } from "../manifest.ts";
 import { manifestAccept, ociIndex } from "../media-types.ts";
+import { identifiedBytes } from "../schema1/envelope.ts";
 import { type Reply, readReply } from "./http.ts";
 import { baseOf, refusal, request, type Session } from "./registry-session.ts";
 
@@ -180,7 +181,7 @@ export async function resolveDigest(session: Session, name: string): Promise<Dig
 	if (head.status === 200 && isDigest(announced)) return announced;
 	const reply = await request(session, `manifests/${name}`, { headers }, what);
 	if (reply.status !== 200) throw await refusal(reply, what);
-	return digestOf(await readReply(reply, maxManifestBytes, what));
+	return digestOf(identifiedBytes(await readReply(reply, maxManifestBytes, what), undefined, what));
 }
 
 /** The other tags of the repository that name the digest. @throws as {@link listTags} */

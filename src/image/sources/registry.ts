@@ -9,6 +9,7 @@ import { digestOf, verifyBytes } from "../digest.ts";
 import { maxManifestBytes } from "../manifest.ts";
 import { manifestAccept } from "../media-types.ts";
 import { formatReference, type Reference } from "../reference.ts";
+import { identifiedBytes } from "../schema1/envelope.ts";
 import { readReply } from "./http.ts";
 import { createSession, type RegistryOptions, refusal, request, type Session } from "./registry-session.ts";
 import type { ImageSignature, ImageSource } from "./source.ts";
@@ -55,18 +56,20 @@ export async function fetchManifest(session: Session, wanted: string, digest: Di
 	if (reply.status !== 200) throw await refusal(reply, `read ${what}`);
 	const bytes = await readReply(reply, maxManifestBytes, what);
 	const announced = reply.headers.get("docker-content-digest");
-	const found = digestOf(bytes);
-	if (digest !== undefined) verifyBytes(bytes, { digest }, what);
+	const type = reply.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+	// Simple file servers say these of everything; then the document's own word counts.
+	const vague = ["", "application/json", "application/octet-stream", "text/plain", "binary/octet-stream"].includes(type);
+	const mediaType = vague ? undefined : type;
+	const identified = identifiedBytes(bytes, mediaType, what);
+	const found = digestOf(identified);
+	if (digest !== undefined) verifyBytes(identified, { digest }, what);
 	else if (announced?.startsWith("sha256:") && announced !== found) {
 		throw new CortenError(
 			"integrity",
 			`cannot verify ${what}: its bytes have digest ${found}, but the registry announced ${quote(announced)}`,
 		);
 	}
-	const type = reply.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
-	// Simple file servers say these of everything; then the document's own word counts.
-	const vague = ["", "application/json", "application/octet-stream", "text/plain", "binary/octet-stream"].includes(type);
-	return { bytes, digest: digest ?? found, mediaType: vague ? undefined : type };
+	return { bytes, digest: digest ?? found, mediaType };
 }
 
 async function attachedSignatures(session: Session, digest: Digest): Promise<readonly ImageSignature[]> {

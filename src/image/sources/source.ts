@@ -6,7 +6,7 @@ import type { Reference } from "../reference.ts";
 /** The document a reference leads to first: an index or a manifest. */
 export type RootDocument = {
 	readonly bytes: Uint8Array;
-	/** Computed from, or verified against, the bytes. */
+	/** Computed from, or verified against, the bytes; of a signed schema 1 manifest its payload (schema1/envelope.ts). */
 	readonly digest: Digest;
 	/** As the source states it; undefined if it does not. */
 	readonly mediaType: string | undefined;
@@ -52,6 +52,11 @@ export type ImageSource = AsyncDisposable & {
 	readonly spooled?: (descriptor: Descriptor) => string | undefined;
 	/** What a person should know of the image: what it asks for and will not get. Known once `root` has returned. */
 	readonly warnings?: () => readonly string[];
+	/**
+	 * Of a manifest that was made here of another document (schema 1): the digest of that, which is what the place it comes from knows it by, and
+	 * what signatures are made for. Known once `root` has returned.
+	 */
+	readonly madeFrom?: (digest: Digest) => Digest | undefined;
 	/** undefined: the image is of this machine, no policy is asked about it. */
 	readonly origin?: ImageOrigin;
 	/** Signatures that are kept with the image, by the digest of its manifest. @throws as `root`, but never `not-found` */
