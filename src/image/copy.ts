@@ -5,6 +5,7 @@
 import { CortenError } from "../base/errors.ts";
 import { decodeJson, type Infer, object, optional } from "../spec/decode.ts";
 import type { Descriptor, Digest, Platform } from "../spec/image.ts";
+import { threeAtATime } from "./concurrency.ts";
 import { type Compression, type Converted, convertIndex, convertManifest, formatOf, recompressed } from "./convert.ts";
 import { verifyBytes, verifyStream } from "./digest.ts";
 import { descriptor, descriptors } from "./manifest.ts";
@@ -122,21 +123,9 @@ class Copy {
 		await enforcePolicy(this.#source, node.descriptor.digest);
 		const format = this.#format(node.descriptor.mediaType);
 		const copied: Descriptor[] = [];
-		let next = 0;
-		let failure: unknown;
-		const work = async () => {
-			for (let index = next++; index < layers.length && failure === undefined; index = next++) {
-				const layer = layers[index];
-				if (layer !== undefined) copied[index] = await this.#blob(layer, format);
-			}
-		};
-		const workers = [work(), work(), work()].map((worker) =>
-			worker.catch((error: unknown) => {
-				failure ??= error;
-			}),
-		);
-		await Promise.all(workers);
-		if (failure !== undefined) throw failure;
+		await threeAtATime(layers, async (layer, index) => {
+			copied[index] = await this.#blob(layer, format);
+		});
 		if (config !== undefined) await this.#blob(config, format);
 		return convertManifest(node, copied, format);
 	}

@@ -6,6 +6,7 @@ import type { Descriptor, Digest, ImageConfig } from "../spec/image.ts";
 import type { LayerSource } from "../spec/rootfs.ts";
 import { lockBlob } from "./blob-lock.ts";
 import { adoptBlob, hasBlob, streamBlob } from "./blobs.ts";
+import { type Others, threeAtATime } from "./concurrency.ts";
 import { createLayer } from "./layer/layer.ts";
 import type { Manifest } from "./manifest.ts";
 import { mediaKind } from "./media-types.ts";
@@ -36,8 +37,7 @@ function knownPairs(root: string): ReadonlySet<string> {
 }
 
 /**
- * Provides all layers of an image, three at a time: one connection leaves the line idle between requests, and while one layer is
- * written the next is on its way. Idempotent; the first failure ends the others.
+ * Provides all layers of an image, three at a time. Idempotent; the first failure ends the others.
  * @returns the layer files, lowest first
  * @throws `integrity`, `invalid-spec`, `system`, and what the source throws
  */
@@ -51,17 +51,9 @@ export async function pullLayers(
 	const layers: LayerSource[] = [];
 	/** What is made of a blob, by blob and diffID. */
 	const provisions = new Map<string, Promise<LayerSource>>();
-	let next = 0;
-	let failure: unknown;
-	async function* untilFailure(stream: AsyncIterable<Uint8Array>) {
-		for await (const chunk of stream) {
-			if (failure !== undefined) throw failure;
-			yield chunk;
-		}
-	}
 	const tell = (layer: Descriptor, state: PullProgress["state"], bytes: number) =>
 		onProgress?.({ digest: layer.digest, state, bytes, size: layer.size });
-	const download = async (layer: Descriptor) => {
+	const download = async (layer: Descriptor, { untilFailure }: Others) => {
 		tell(layer, "downloading", 0);
 		const spooled = source.spooled?.(layer);
 		if (spooled !== undefined) return await adoptBlob(root, layer, spooled);
@@ -87,39 +79,29 @@ export async function pullLayers(
 		const known = wasPresent && pairs?.has(`${layer.digest} ${diffID}`) === true;
 		return await createLayer(streamBlob(root, layer), { layersDir: layersFolder(root), diffID, kind: layerKind, known });
 	};
-	const provide = async (layer: Descriptor, diffID: Digest) => {
+	const provide = async (layer: Descriptor, diffID: Digest, others: Others) => {
 		// Another process may be at it: what is fetched once need not be fetched twice.
 		using _lock = await lockBlob(root, layer.digest);
 		const wasPresent = await hasBlob(root, layer);
-		if (!wasPresent) await download(layer);
+		if (!wasPresent) await download(layer, others);
 		try {
 			return await create(layer, diffID, wasPresent);
 		} catch (error) {
 			// The blob may have gone bad since it was verified; fetched anew it is verified anew.
 			if (!wasPresent || !isError(error, "integrity")) throw error;
-			await download(layer);
+			await download(layer, others);
 			return await create(layer, diffID, false);
 		}
 	};
-	const work = async () => {
-		for (let index = next++; index < manifest.layers.length && failure === undefined; index = next++) {
-			const layer = manifest.layers[index];
-			const diffID = config.diffIDs[index];
-			if (layer === undefined || diffID === undefined) throw new CortenError("bug", "layers and diffIDs differ in number");
-			// A manifest may name one blob twice.
-			const key = `${layer.digest} ${diffID}`;
-			const provided = provisions.get(key) ?? provide(layer, diffID);
-			provisions.set(key, provided);
-			layers[index] = await provided;
-			tell(layer, "done", layer.size);
-		}
-	};
-	const workers = [work(), work(), work()].map((worker) =>
-		worker.catch((error: unknown) => {
-			failure ??= error;
-		}),
-	);
-	await Promise.all(workers);
-	if (failure !== undefined) throw failure;
+	await threeAtATime(manifest.layers, async (layer, index, others) => {
+		const diffID = config.diffIDs[index];
+		if (diffID === undefined) throw new CortenError("bug", "layers and diffIDs differ in number");
+		// A manifest may name one blob twice.
+		const key = `${layer.digest} ${diffID}`;
+		const provided = provisions.get(key) ?? provide(layer, diffID, others);
+		provisions.set(key, provided);
+		layers[index] = await provided;
+		tell(layer, "done", layer.size);
+	});
 	return layers;
 }

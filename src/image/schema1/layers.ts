@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { CortenError, isError } from "../../base/errors.ts";
 import { exists } from "../../linux/file.ts";
 import type { Digest } from "../../spec/image.ts";
+import { threeAtATime } from "../concurrency.ts";
 import { layerType, sniffCompression } from "../convert.ts";
 import { digestHex, verifyStream } from "../digest.ts";
 import { readDiffID } from "../layer/diff-id.ts";
@@ -33,15 +34,7 @@ export async function takeLayers(
 	options: Schema1Options,
 ): Promise<ReadonlyMap<Digest, TakenLayer>> {
 	const taken = new Map<Digest, TakenLayer>();
-	let next = 0;
-	let failure: unknown;
-	async function* untilFailure(stream: AsyncIterable<Uint8Array>) {
-		for await (const chunk of stream) {
-			if (failure !== undefined) throw failure;
-			yield chunk;
-		}
-	}
-	const take = async (digest: Digest): Promise<TakenLayer> => {
+	await threeAtATime(blobs, async (digest, _at, { untilFailure }) => {
 		const tell = (state: "downloading" | "done", bytes: number) => options.onProgress?.({ digest, state, bytes, size: bytes });
 		const stored = options.root === undefined ? undefined : await findStored(options.root, digest);
 		const path = stored ?? `${folder}/${digestHex(digest)}`;
@@ -54,21 +47,8 @@ export async function takeLayers(
 		const mediaType = layerType("docker", sniffCompression(await file.slice(0, 4).bytes()));
 		const diffID = await readDiffID(untilFailure(file.stream()));
 		tell("done", file.size);
-		return { path, own: stored === undefined, size: file.size, mediaType, diffID };
-	};
-	const work = async () => {
-		for (let at = next++; at < blobs.length && failure === undefined; at = next++) {
-			const digest = blobs[at];
-			if (digest !== undefined) taken.set(digest, await take(digest));
-		}
-	};
-	const workers = [work(), work(), work()].map((worker) =>
-		worker.catch((error: unknown) => {
-			failure ??= error;
-		}),
-	);
-	await Promise.all(workers);
-	if (failure !== undefined) throw failure;
+		taken.set(digest, { path, own: stored === undefined, size: file.size, mediaType, diffID });
+	});
 	return taken;
 }
 

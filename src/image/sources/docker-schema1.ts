@@ -9,6 +9,7 @@ import type { Digest } from "../../spec/image.ts";
 import { mediaKind } from "../media-types.ts";
 import { isSchema1, openEnvelope } from "../schema1/envelope.ts";
 import type { Made } from "../schema1/translate.ts";
+import { once } from "../sinks/blob-file.ts";
 import type { ImageSource, RootDocument } from "./source.ts";
 
 /** Where layers wait, and who is told. */
@@ -75,10 +76,6 @@ export function withSchema1(source: ImageSource, options: Schema1Options): Image
 			await source[Symbol.asyncDispose]();
 		},
 	};
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-	yield bytes;
 }
 
 async function translate(source: ImageSource, document: RootDocument, folder: string, options: Schema1Options): Promise<Translated> {
