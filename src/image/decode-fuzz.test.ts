@@ -1,5 +1,6 @@
-// Random damage to good documents, seeded: a manifest, an index, a config, an artifact, an appc manifest, schema 1 in its two forms. Whatever comes of it
-// is decoded, or refused as invalid-spec or unsupported; never another failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
+// Random damage to good documents, seeded: a manifest, an index, a config, an artifact, an appc manifest, schema 1 in its two forms, what a
+// signature signs, and the files that say whom to trust. Whatever comes of it is decoded, or refused as invalid-spec or unsupported; never another
+// failure, and never slowly. FUZZ_ROUNDS and FUZZ_SEED as for the layers' fuzzer.
 
 import { expect, test } from "bun:test";
 import { isError } from "../base/errors.ts";
@@ -8,6 +9,9 @@ import { decodeArtifact } from "./artifact-manifest.ts";
 import { decodeConfig } from "./config.ts";
 import { decodeManifest } from "./manifest.ts";
 import { createMutator, type Json } from "./mutate.fixture.ts";
+import { decodePayload } from "./policy/payload.ts";
+import { decodePolicy } from "./policy/policy.ts";
+import { decodeRegistries } from "./registries/decode.ts";
 import { decodeSchema1 } from "./schema1/document.ts";
 import { openEnvelope } from "./schema1/envelope.ts";
 import { signedDocument } from "./schema1/schema1.fixture.ts";
@@ -128,6 +132,52 @@ function payloadOf(bytes: Uint8Array): Uint8Array {
 	return new TextEncoder().encode(JSON.stringify({ ...schema1, ...lists }));
 }
 
+const rule = {
+	type: "sigstoreSigned",
+	keyPath: "/k",
+	signedIdentity: { type: "remapIdentity", prefix: "a.example", signedPrefix: "b.example" },
+};
+const policy = {
+	default: [{ type: "reject" }],
+	transports: {
+		docker: { "a.example/b": [rule], "": [{ type: "signedBy", keyType: "GPGKeys", keyPaths: ["/k"] }] },
+		dir: { "/x": [rule] },
+	},
+};
+const payload = {
+	critical: {
+		type: "cosign container image signature",
+		image: { "docker-manifest-digest": digest },
+		identity: { "docker-reference": "a.example/b:1" },
+	},
+	optional: { creator: "x", timestamp: 1 },
+};
+/** registries.conf: a line for each thing it may say. */
+const registriesLines = [
+	'unqualified-search-registries = ["a.example", "docker.io"]',
+	'short-name-mode = "permissive"',
+	'credential-helpers = ["containers-auth.json", "x"]',
+	"[aliases]",
+	'"app" = "a.example/team/app"',
+	"[[registry]]",
+	'prefix = "*.example.com"',
+	'location = "b.example/c"',
+	"blocked = false",
+	"insecure = true",
+	"mirror-by-digest-only = true",
+	"[[registry.mirror]]",
+	'location = "m.example:5000"',
+	'pull-from-mirror = "digest-only"',
+];
+/** Some of them gone, doubled, or bent. */
+function registries(): string {
+	const words = ["", "=", "[", "]", "[[registry]]", '"', "true", "1", '"""', "location = 1", "\u0000", "[__proto__]", "prefix = '..'"];
+	return registriesLines
+		.flatMap((line) => (random(12) === 0 ? [] : random(12) === 0 ? [line, line] : [line]))
+		.map((line) => (random(15) === 0 ? line.slice(0, random(line.length)) + pick(words) + line.slice(random(line.length)) : line))
+		.join("\n");
+}
+
 const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Uint8Array) => unknown])[] = [
 	["manifest", manifest, (bytes) => decodeManifest(bytes, pick([undefined, manifest.mediaType, index.mediaType]), "x")],
 	["index", index, (bytes) => decodeManifest(bytes, pick([undefined, index.mediaType]), "x")],
@@ -136,6 +186,9 @@ const decoders: readonly (readonly [what: string, good: Json, decode: (bytes: Ui
 	["schema 1 payload", schema1, translatePayload],
 	["schema 1 history", v1, (bytes) => translatePayload(payloadOf(bytes))],
 	["signed schema 1", signed, readSigned],
+	["policy", policy, (bytes) => decodePolicy(bytes, "x")],
+	["signature's payload", payload, (bytes) => decodePayload(bytes, "sigstore", "x")],
+	["registries.conf", null, () => decodeRegistries(registries(), "x")],
 	["appc manifest", appc, (bytes) => decodeAppcManifest(bytes, "x")],
 ];
 
