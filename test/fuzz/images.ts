@@ -1,5 +1,5 @@
 // Fuzzes what reads images, for a time each: the layers (tar reader and EROFS writer, whose output fsck.erofs checks and the kernel walks),
-// whole archives (documents with digests made right again, compressed streams), and the documents alone . Fresh seeds; a finding is printed with the command that finds it again.
+// whole archives (documents with digests made right again, compressed streams), and the documents alone. Fresh seeds; a finding is printed with the command that finds it again.
 
 const [, , time, only] = process.argv;
 const seconds = Number(time);
