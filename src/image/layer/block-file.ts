@@ -60,6 +60,11 @@ export class BlockFile implements Disposable {
 
 	/** Appends bytes. */
 	write(bytes: Uint8Array): void {
+		if (bytes.length <= bufferBytes - this.#used) {
+			this.#buffer.set(bytes, this.#used);
+			this.#used += bytes.length;
+			return;
+		}
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#used === bufferBytes) this.#flush();
 			const part = bytes.subarray(done, done + bufferBytes - this.#used);
@@ -94,6 +99,7 @@ export class BlockFile implements Disposable {
 	}
 
 	#zero(length: number): void {
+		if (length === 0) return;
 		this.#buffer.fill(0, this.#used, this.#used + length);
 		this.#used += length;
 	}

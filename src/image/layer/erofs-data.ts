@@ -17,6 +17,8 @@ const scratchBytes = 256 << 10;
 /** A chunk map's length; a file with more 4 KiB chunks gets larger chunks (lastlog: 1 TB of hole in 16 KB of tar). */
 const chunksMax = 1 << 14;
 
+const whole: Extents = [];
+
 type Chunks = Extract<FileData, { kind: "chunks" }>;
 type Inline = Extract<FileData, { kind: "inline" }>;
 
@@ -38,8 +40,11 @@ export class ErofsData implements Disposable {
 	readonly #file: BlockFile;
 	/** What waits: nameless, and mostly in the page cache until it is read back. */
 	readonly #scratch: Fd;
+	/** On the way into it, and at the end a piece that was read back. */
 	readonly #pending = new Uint8Array(scratchBytes);
 	#pendingBytes = 0;
+	#windowAt = 0;
+	#windowBytes = 0;
 	#scratchEnd = 0;
 	#open: Open | undefined;
 
@@ -53,19 +58,18 @@ export class ErofsData implements Disposable {
 		this.#scratch[Symbol.dispose]();
 	}
 
-	/** What waits for an inode. @throws `system` */
+	/** What waits for an inode, lent until the next call. Mostly asked for in the order it came, so a piece of the scratch file is held. @throws `system` */
 	readInline({ at }: Inline, size: number): Uint8Array {
 		this.#flush();
-		const bytes = new Uint8Array(size);
-		for (let done = 0; done < size; ) {
-			const got = check(
-				syscall(nr.pread64, this.#scratch.number, bytes.subarray(done), size - done, at + done),
+		if (at < this.#windowAt || at + size > this.#windowAt + this.#windowBytes) {
+			this.#windowAt = at;
+			this.#windowBytes = check(
+				syscall(nr.pread64, this.#scratch.number, this.#pending, scratchBytes, at),
 				"cannot read scratch file",
 			);
-			if (got === 0) throw new CortenError("bug", "a layer's scratch file is too short");
-			done += got;
+			if (this.#windowBytes < size) throw new CortenError("bug", "a layer's scratch file is too short");
 		}
-		return bytes;
+		return this.#pending.subarray(at - this.#windowAt, at - this.#windowAt + size);
 	}
 
 	#flush(): void {
@@ -81,6 +85,7 @@ export class ErofsData implements Disposable {
 	}
 
 	#keep(bytes: Uint8Array): void {
+		this.#windowBytes = 0;
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#pendingBytes === scratchBytes) this.#flush();
 			const part = bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
@@ -92,7 +97,7 @@ export class ErofsData implements Disposable {
 	}
 
 	open(inode: Inode, extents: Extents | undefined): void {
-		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? [], extent: 0, within: 0, end: 0 };
+		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? whole, extent: 0, within: 0, end: 0 };
 	}
 
 	#place(inode: Inode, extents: Extents | undefined): FileData {

@@ -7,7 +7,7 @@
 // - a whiteout hides lower layers only: beside an entry of the same layer the entry wins, and a folder becomes opaque
 // @see image-spec layer.md; Linux Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories"
 
-import { brokenEntry } from "./bytes.ts";
+import { brokenEntry, ownBytes } from "./bytes.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { checkXattrs, type Xattrs } from "./xattrs.ts";
 
@@ -110,7 +110,7 @@ function makeDirectory(parent: Inode, part: string, entry: TarEntry, fields: Par
 	const before = parent.children.get(part);
 	const opaque = before !== undefined && isWhiteout(before);
 	const made = createInode("directory", { ...rootsOwn, seconds: entry.seconds, nanoseconds: entry.nanoseconds }, { ...fields, opaque });
-	parent.children.set(part, made);
+	parent.children.set(ownBytes(part), made);
 	return made;
 }
 
@@ -157,7 +157,7 @@ function placeWhiteout(parent: Inode, last: string, entry: TarEntry): void {
 	// ".wh.", ".wh.." and ".wh..." would name the folder itself or its parent.
 	if (hidden === "" || hidden === "." || hidden === "..") throw brokenEntry(entry.name, "it is a whiteout of nothing");
 	const existing = parent.children.get(hidden);
-	if (existing === undefined) parent.children.set(hidden, createInode("char", { ...rootsOwn, mode: 0 }));
+	if (existing === undefined) parent.children.set(ownBytes(hidden), createInode("char", { ...rootsOwn, mode: 0 }));
 	else if (existing.kind === "directory") existing.opaque = true;
 }
 
@@ -191,15 +191,16 @@ export function placeEntry(root: Inode, entry: TarEntry): Inode | undefined {
 	const parts = cleanName(entry.name, entry.name);
 	// aufs kept its own matters in .wh..wh.*; images made on it still hold them, and nobody looks.
 	if (parts.some((part) => part.startsWith(".wh..wh.") && part !== ".wh..wh..opq")) return undefined;
-	const last = parts.pop();
+	const cut = parts.pop();
 	if (parts.some((part) => part.startsWith(whiteoutPrefix))) throw brokenEntry(entry.name, "it lies below a whiteout");
 	const xattrs = entry.xattrs.size === 0 ? noXattrs : checkXattrs(entry.xattrs, entry.kind, entry.name);
-	if (last === undefined) {
+	if (cut === undefined) {
 		if (entry.kind !== "directory") throw brokenEntry(entry.name, "the root is not a folder");
 		placeDirectory(root, undefined, "", entry, xattrs);
 		return undefined;
 	}
 	const parent = walk(root, parts, entry, true) ?? root;
+	const last = ownBytes(cut);
 	checkPart(last, entry.name);
 	if (last.startsWith(whiteoutPrefix)) {
 		placeWhiteout(parent, last, entry);
