@@ -74,6 +74,16 @@ export class BlockFile implements Disposable {
 		}
 	}
 
+	/** Appends a part of a buffer: as `write`, without a view of it. */
+	writePart(bytes: Buffer, from: number, to: number): void {
+		if (to - from > bufferBytes - this.#used) {
+			this.write(bytes.subarray(from, to));
+			return;
+		}
+		bytes.copy(this.#buffer, this.#used, from, to);
+		this.#used += to - from;
+	}
+
 	/** Goes forward to an offset; what is skipped is zero. */
 	seek(position: number): void {
 		let gap = position - this.position;

@@ -8,7 +8,7 @@ import { nr } from "../../linux/syscalls.ts";
 import { type BlockFile, blockBytes, openNameless } from "./block-file.ts";
 import { inodeBytes, nullBlock, xattrBytes } from "./erofs-format.ts";
 import type { Extents } from "./sparse.ts";
-import type { FileData, Inode } from "./tree.ts";
+import type { FileData, FileInode } from "./tree.ts";
 
 /** Up to here a file shares its inode's block: one read fetches both, and it saves half a block. Larger ones would waste metadata. */
 const inlineMaxBytes = 2048;
@@ -20,11 +20,11 @@ const chunksMax = 1 << 14;
 const whole: Extents = [];
 
 type Chunks = Extract<FileData, { kind: "chunks" }>;
-type Inline = Extract<FileData, { kind: "inline" }>;
+const inline: FileData = { kind: "inline" };
 
 /** The content being written. */
 type Open = {
-	readonly inode: Inode;
+	readonly inode: FileInode;
 	readonly data: FileData;
 	/** Stored bytes taken so far. */
 	done: number;
@@ -41,7 +41,7 @@ export class ErofsData implements Disposable {
 	/** What waits: nameless, and mostly in the page cache until it is read back. */
 	readonly #scratch: Fd;
 	/** On the way into it, and at the end a piece that was read back. */
-	readonly #pending = new Uint8Array(scratchBytes);
+	readonly #pending = Buffer.allocUnsafeSlow(scratchBytes);
 	#pendingBytes = 0;
 	#windowAt = 0;
 	#windowBytes = 0;
@@ -58,8 +58,8 @@ export class ErofsData implements Disposable {
 		this.#scratch[Symbol.dispose]();
 	}
 
-	/** What waits for an inode, lent until the next call. Mostly asked for in the order it came, so a piece of the scratch file is held. @throws `system` */
-	readInline({ at }: Inline, size: number): Uint8Array {
+	/** Writes what waits for an inode. Mostly asked for in the order it came, so a piece of the scratch file is held. @throws `system` */
+	writeInline({ scratchAt: at, size }: FileInode): void {
 		this.#flush();
 		if (at < this.#windowAt || at + size > this.#windowAt + this.#windowBytes) {
 			this.#windowAt = at;
@@ -69,7 +69,7 @@ export class ErofsData implements Disposable {
 			);
 			if (this.#windowBytes < size) throw new CortenError("bug", "a layer's scratch file is too short");
 		}
-		return this.#pending.subarray(at - this.#windowAt, at - this.#windowAt + size);
+		this.#file.writePart(this.#pending, at - this.#windowAt, at - this.#windowAt + size);
 	}
 
 	#flush(): void {
@@ -88,7 +88,8 @@ export class ErofsData implements Disposable {
 		this.#windowBytes = 0;
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#pendingBytes === scratchBytes) this.#flush();
-			const part = bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
+			const fits = done === 0 && bytes.length <= scratchBytes - this.#pendingBytes;
+			const part = fits ? bytes : bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
 			this.#pending.set(part, this.#pendingBytes);
 			this.#pendingBytes += part.length;
 			this.#scratchEnd += part.length;
@@ -96,11 +97,11 @@ export class ErofsData implements Disposable {
 		}
 	}
 
-	open(inode: Inode, extents: Extents | undefined): void {
+	open(inode: FileInode, extents: Extents | undefined): void {
 		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? whole, extent: 0, within: 0, end: 0 };
 	}
 
-	#place(inode: Inode, extents: Extents | undefined): FileData {
+	#place(inode: FileInode, extents: Extents | undefined): FileData {
 		const { size } = inode;
 		if (size === 0) return { kind: "empty" };
 		if (extents !== undefined) {
@@ -110,8 +111,10 @@ export class ErofsData implements Disposable {
 			if (chunks > chunksMax) throw new CortenError("invalid-spec", `cannot write layer: a sparse file of ${size} bytes is too large`);
 			return { kind: "chunks", bits, map: new Uint32Array(chunks).fill(nullBlock) };
 		}
-		if (size <= inlineMaxBytes && inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes)
-			return { kind: "inline", at: this.#scratchEnd };
+		if (size <= inlineMaxBytes && inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes) {
+			inode.scratchAt = this.#scratchEnd;
+			return inline;
+		}
 		return { kind: "plain", block: this.#nextBlock() };
 	}
 

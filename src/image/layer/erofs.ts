@@ -22,7 +22,7 @@ import {
 } from "./erofs-format.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { Extents } from "./sparse.ts";
-import type { Inode } from "./tree.ts";
+import type { FileInode, FolderInode, Inode } from "./tree.ts";
 import { opaqueXattr, type Xattrs } from "./xattrs.ts";
 
 /** Where the inodes come to lie: lists by an inode's number less one, since an object an inode would be a third of what a pull holds. */
@@ -31,7 +31,7 @@ type Area = {
 	/** Bytes from the start of the metadata area; always a multiple of a slot. */
 	readonly offsets: number[];
 	readonly links: number[];
-	readonly folders: Map<Inode, Folder>;
+	readonly folders: Map<FolderInode, Folder>;
 	/** Block addresses of the folders and links whose content lies behind the inodes. */
 	readonly outside: Map<Inode, number>;
 	end: number;
@@ -39,7 +39,7 @@ type Area = {
 
 /** What only a folder has. */
 type Folder = {
-	readonly parent: Inode;
+	readonly parent: FolderInode;
 	/** All its names, sorted as bytes, with . and .. in their order. */
 	readonly names: readonly string[];
 	readonly size: number;
@@ -49,32 +49,41 @@ type Folder = {
 const firstOffset = inodeBytes;
 
 function withOpaque(inode: Inode): Xattrs {
-	return inode.opaque ? new Map([...inode.xattrs, [opaqueXattr.name, opaqueXattr.value]]) : inode.xattrs;
+	return inode.kind === "directory" && inode.opaque ? new Map([...inode.xattrs, [opaqueXattr.name, opaqueXattr.value]]) : inode.xattrs;
 }
 
 function sizeOf(area: Area, inode: Inode): number {
-	return area.folders.get(inode)?.size ?? inode.size;
+	if (inode.kind === "directory") return area.folders.get(inode)?.size ?? 0;
+	// Bytes: a target is a byte string.
+	return inode.kind === "file" ? inode.size : inode.kind === "symlink" ? inode.target.length : 0;
+}
+
+/** Whether it has a content that may lie beside it or behind all inodes. */
+function isMovable({ kind }: Inode): boolean {
+	return kind === "directory" || kind === "symlink";
+}
+
+/** The block addresses of a sparse file. */
+function mapOf(inode: Inode): Uint32Array | undefined {
+	return inode.kind === "file" && inode.data.kind === "chunks" ? inode.data.map : undefined;
 }
 
 /** What fits in a block never crosses one: Linux 6.1 refuses links and contents that do. */
 function layoutOf(inode: Inode, size: number, head: number): number {
-	if (inode.data.kind === "inline") return layouts.inline;
-	if (inode.data.kind === "chunks") return layouts.chunks;
-	const movable = inode.kind === "directory" || inode.kind === "symlink";
-	return movable && head + size <= blockBytes ? layouts.inline : layouts.plain;
+	if (inode.kind === "file") return inode.data.kind === "inline" ? layouts.inline : inode.data.kind === "chunks" ? layouts.chunks : layouts.plain;
+	return isMovable(inode) && head + size <= blockBytes ? layouts.inline : layouts.plain;
 }
 
 /** Gives an inode its place. */
-function addPlace(area: Area, inode: Inode, parent: Inode): void {
+function addPlace(area: Area, inode: Inode, parent: FolderInode): void {
 	const head = inodeBytes + xattrBytes(withOpaque(inode));
 	if (inode.kind === "directory") {
 		const names = [".", "..", ...inode.children.keys()].sort();
 		area.folders.set(inode, { parent, names, size: direntsBytes(names) });
 	}
-	const { data } = inode;
 	const size = sizeOf(area, inode);
 	const layout = layoutOf(inode, size, head);
-	const bytes = head + (layout === layouts.inline ? size : data.kind === "chunks" ? data.map.byteLength : 0);
+	const bytes = head + (layout === layouts.inline ? size : (mapOf(inode)?.byteLength ?? 0));
 	let offset = area.end;
 	const room = blockBytes - (offset % blockBytes);
 	if (bytes > room) offset += room === blockBytes ? 0 : room;
@@ -82,7 +91,7 @@ function addPlace(area: Area, inode: Inode, parent: Inode): void {
 	inode.number = area.inodes.push(inode);
 	area.offsets.push(offset);
 	area.links.push(inode.kind === "directory" ? 2 : 1);
-	if (layout === layouts.plain && (inode.kind === "directory" || inode.kind === "symlink")) area.outside.set(inode, 0);
+	if (layout === layouts.plain && isMovable(inode)) area.outside.set(inode, 0);
 }
 
 function addLink(area: Area, inode: Inode): void {
@@ -90,12 +99,12 @@ function addLink(area: Area, inode: Inode): void {
 }
 
 /** Places every inode: those of one folder side by side, since who lists a folder looks at them next. */
-function placeAll(root: Inode): Area {
+function placeAll(root: FolderInode): Area {
 	const area: Area = { inodes: [], offsets: [], links: [], folders: new Map(), outside: new Map(), end: firstOffset };
 	addPlace(area, root, root);
 	const folders = [root];
 	for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-		const within: Inode[] = [];
+		const within: FolderInode[] = [];
 		for (const name of area.folders.get(folder)?.names ?? []) {
 			const child = folder.children.get(name);
 			if (child === undefined) continue; // . and ..
@@ -116,10 +125,11 @@ function placeAll(root: Inode): Area {
 /** The bytes a folder or link has as its content. */
 function* contentOf(inode: Inode, area: Area): Iterable<Uint8Array> {
 	if (inode.kind === "symlink") yield encodeBytes(inode.target);
+	if (inode.kind !== "directory") return;
 	const folder = area.folders.get(inode);
-	if (folder === undefined) return;
+	if (folder === undefined) throw new CortenError("bug", "a layer's folder has no place");
 	yield* direntBlocks(folder.names, (name) => {
-		const target = name === "." ? inode : name === ".." ? folder.parent : inode.children.get(name);
+		const target: Inode | undefined = name === "." ? inode : name === ".." ? folder.parent : inode.children.get(name);
 		const offset = area.offsets[(target?.number ?? 0) - 1];
 		if (target === undefined || offset === undefined) throw new CortenError("bug", "a layer's inode has no place");
 		return { nid: offset / slotBytes, type: kinds[target.kind].dirent };
@@ -129,13 +139,12 @@ function* contentOf(inode: Inode, area: Area): Iterable<Uint8Array> {
 /** The inode's field that means something else for each kind. */
 function unionOf(inode: Inode, area: Area): number {
 	if (inode.kind === "char" || inode.kind === "block") return encodeDevice(inode.major, inode.minor);
-	if (inode.data.kind === "chunks") return inode.data.bits;
-	if (inode.data.kind === "plain") return inode.data.block;
+	if (inode.kind === "file") return inode.data.kind === "chunks" ? inode.data.bits : inode.data.kind === "plain" ? inode.data.block : 0;
 	return area.outside.get(inode) ?? 0;
 }
 
 /** Writes the metadata behind the contents. @returns block 0 */
-function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8Array): Uint8Array {
+function writeMetadata(file: BlockFile, data: ErofsData, root: FolderInode, id: Uint8Array): Uint8Array {
 	const area = placeAll(root);
 	const metaBlock = file.align();
 	const start = file.position;
@@ -160,13 +169,16 @@ function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8A
 		encodeInode(inode, { size, layout, links, union: unionOf(inode, area), xattrBytes: attributeBytes }, encoded);
 		file.write(encodedBytes);
 		if (xattrs.size > 0) file.write(encodeXattrs(xattrs));
-		if (inode.data.kind === "inline") file.write(data.readInline(inode.data, inode.size));
-		else if (layout === layouts.inline) for (const part of contentOf(inode, area)) file.write(part);
-		if (inode.data.kind !== "chunks") continue;
+		if (layout === layouts.inline) {
+			if (inode.kind === "file") data.writeInline(inode);
+			else for (const part of contentOf(inode, area)) file.write(part);
+		}
+		const map = mapOf(inode);
+		if (map === undefined) continue;
 		chunked = true;
-		const map = new DataView(new ArrayBuffer(inode.data.map.length * 4));
-		for (const [i, address] of inode.data.map.entries()) map.setUint32(i * 4, address, true);
-		file.write(new Uint8Array(map.buffer));
+		const encodedMap = new DataView(new ArrayBuffer(map.length * 4));
+		for (const [i, address] of map.entries()) encodedMap.setUint32(i * 4, address, true);
+		file.write(new Uint8Array(encodedMap.buffer));
 	}
 	file.seek(start + area.end);
 	for (const inode of area.outside.keys()) {
@@ -184,7 +196,7 @@ export function createErofsWriter(path: string): LayerWriter {
 	file.seek(blockBytes);
 	const data = new ErofsData(file, folder);
 	return {
-		open: (inode: Inode, extents: Extents | undefined) => data.open(inode, extents),
+		open: (inode: FileInode, extents: Extents | undefined) => data.open(inode, extents),
 		write: (bytes) => data.write(bytes),
 		close: () => data.close(),
 		commit: (root, id) => file.commit(path, writeMetadata(file, data, root, id)),

@@ -46,11 +46,11 @@ export class TarInput {
 		this.#ended = true;
 	}
 
-	/** Exactly `length` bytes where the chunk has them: most of a tar is read by this, and a generator a field would be most of its garbage. */
-	ready(length: number): Uint8Array | undefined {
-		if (this.#chunk.length - this.#at < length) return undefined;
+	/** Exactly `length` bytes, and others behind them passed over, where the chunk has them all: most of a tar is read by this, and a generator a field would be most of its garbage. */
+	ready(length: number, over = 0): Uint8Array | undefined {
+		if (this.#chunk.length - this.#at < length + over) return undefined;
 		const part = this.#chunk.subarray(this.#at, this.#at + length);
-		this.#at += length;
+		this.#at += length + over;
 		return part;
 	}
 
@@ -105,8 +105,8 @@ function cutAtNul(bytes: Uint8Array): string {
 
 /** As readData, where the chunk has all of it; otherwise nothing has happened. */
 function passData(input: TarInput, size: number, sink: TarSink | undefined): boolean {
-	const data = input.ready(size + padding(size));
-	if (data !== undefined && size > 0) sink?.data(data.length === size ? data : data.subarray(0, size));
+	const data = input.ready(size, padding(size));
+	if (data !== undefined) sink?.data(data);
 	return data !== undefined;
 }
 
