@@ -5,10 +5,11 @@ import { CortenError } from "../../base/errors.ts";
 
 const { latin1Slice, latin1Write } = Buffer.prototype;
 
-/** The bytes as a byte string. */
+/** The bytes as a byte string, as far as there are any. */
 export function decodeBytes(bytes: Uint8Array, start = 0, end = bytes.length): string {
 	// Not by way of a Buffer over the same bytes: a layer of 100,000 files would leave a million of them to the collector.
-	return latin1Slice.call(bytes, start, end);
+	const to = Math.min(end, bytes.length);
+	return start >= to ? "" : latin1Slice.call(bytes, start, to);
 }
 
 /** The bytes of a byte string. */
