@@ -5,9 +5,9 @@
 import { CortenError } from "../../base/errors.ts";
 import { O_NONBLOCK, O_RDONLY, openFd } from "../../linux/file.ts";
 import { type AppcManifest, decodeAppcManifest, isAppcImageID, maxAppcManifestBytes } from "../../spec/appc.ts";
+import { defaultLimits } from "../layer/bounded.ts";
 import { brokenEntry, formatBytes } from "../layer/bytes.ts";
 import { inflate } from "../layer/inflate.ts";
-import { defaultLimits } from "../layer/layer.ts";
 import { readTar, TarInput } from "../layer/tar.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { streamFd } from "../sources/oci-layout.ts";

@@ -4,8 +4,8 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CortenError, isError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
+import { defaultLimits } from "../layer/bounded.ts";
 import { inflate } from "../layer/inflate.ts";
-import { defaultLimits } from "../layer/layer.ts";
 import { readTar, TarInput } from "../layer/tar.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 

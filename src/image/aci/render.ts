@@ -5,8 +5,8 @@
 
 import { CortenError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
+import { defaultLimits } from "../layer/bounded.ts";
 import { formatBytes } from "../layer/bytes.ts";
-import { defaultLimits } from "../layer/layer.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { encodeTarHeader, tarEnd } from "../layer/tar-write.ts";
 import type { Aci, AciFile } from "./archive.ts";

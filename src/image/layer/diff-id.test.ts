@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { sha256 } from "../../../test/support/images.ts";
+import { defaultLimits } from "./bounded.ts";
 import { readDiffID } from "./diff-id.ts";
-import { defaultLimits } from "./layer.ts";
 
 const data = new Uint8Array(1 << 20).fill(7);
 async function* once(bytes: Uint8Array) {

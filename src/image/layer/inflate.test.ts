@@ -4,8 +4,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { CortenError } from "../../base/errors.ts";
+import type { LayerLimits } from "./bounded.ts";
 import { inflate } from "./inflate.ts";
-import { createLayer, type LayerLimits } from "./layer.ts";
+import { createLayer } from "./layer.ts";
 import { archive, digestOf, streamOf } from "./tar.fixture.ts";
 
 const work = mkdtempSync(`${tmpdir()}/inflate-test-`);

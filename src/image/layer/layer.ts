@@ -2,39 +2,18 @@
 // memory. Nothing has the layer's name before its bytes are verified and synced.
 // @see image-spec layer.md, config.md#layer-diffid
 
-import { CortenError } from "../../base/errors.ts";
 import { exists, makeFolders } from "../../linux/file.ts";
 import type { Digest } from "../../spec/image.ts";
 import type { LayerSource } from "../../spec/rootfs.ts";
+import { defaultLimits, type LayerLimits } from "./bounded.ts";
+import { verifyDiffID } from "./diff-id.ts";
 import { createErofsWriter } from "./erofs.ts";
 import { createFolderWriter } from "./folder.ts";
-import { inflate } from "./inflate.ts";
 import type { LayerWriter } from "./layer-writer.ts";
-import { readTar, TarInput, type TarLimits, type TarSink } from "./tar.ts";
-import { createTree, type Inode, placeEntry } from "./tree.ts";
+import { readTar, TarInput, type TarSink } from "./tar.ts";
+import { createTree, type FolderInode, placeEntry } from "./tree.ts";
 
 export { readLayerFile } from "./layer-read.ts";
-
-/** What a layer may cost before it is refused as a bomb. */
-export type LayerLimits = TarLimits & {
-	/** Of the tar, inflated. */
-	readonly maxBytes: number;
-	/** Inflated to compressed, once the tar is larger than ratioFromBytes: gzip reaches 1032 at most, zstd ten thousands. */
-	readonly maxRatio: number;
-	readonly ratioFromBytes: number;
-};
-
-/** What is allowed when nothing else is said: a million entries, 256 GiB, 400 times from 4 GiB on. */
-export const defaultLimits: LayerLimits = {
-	maxHeaderBytes: 1 << 20,
-	maxEntries: 1 << 20,
-	maxBytes: 2 ** 38,
-	maxRatio: 400,
-	ratioFromBytes: 2 ** 32,
-};
-
-/** After so many bytes the collector makes a round. */
-export const collectBytes = 32 << 20;
 
 /** Where a layer goes and what it must be. */
 export type LayerOptions = {
@@ -48,7 +27,7 @@ export type LayerOptions = {
 };
 
 /** Entries go into the tree, contents to the writer. */
-function createSink(root: Inode, writer: LayerWriter): TarSink {
+function createSink(root: FolderInode, writer: LayerWriter): TarSink {
 	let wanted = false;
 	return {
 		begin(entry) {
@@ -63,13 +42,6 @@ function createSink(root: Inode, writer: LayerWriter): TarSink {
 			if (wanted) writer.close();
 		},
 	};
-}
-
-/** Follows the sum of a stream. @param bytes inflated so far @throws `invalid-spec` */
-export function checkBomb(bytes: number, compressed: number, limits: LayerLimits): void {
-	if (bytes > limits.maxBytes) throw new CortenError("invalid-spec", `cannot read layer: it is larger than ${limits.maxBytes} bytes`);
-	if (bytes <= limits.ratioFromBytes || bytes <= compressed * limits.maxRatio) return;
-	throw new CortenError("invalid-spec", `cannot read layer: ${compressed} bytes inflate to more than ${bytes}`);
 }
 
 /**
@@ -90,7 +62,7 @@ export async function createLayer(
 	const path = `${layersDir}/${algorithm}-${hex}${kind === "erofs" ? ".erofs" : ""}`;
 	// Who says to have a layer that is there must have its bytes: an image with a foreign diffID would be shown what another image keeps in that layer.
 	if (exists(path)) {
-		if (options.known !== true) for await (const _chunk of verified(source, diffID, limits));
+		if (options.known !== true) for await (const _chunk of verifyDiffID(source as AsyncIterable<Uint8Array>, diffID, limits));
 		return { kind, path };
 	}
 	makeFolders(layersDir);
@@ -100,36 +72,14 @@ export async function createLayer(
 	const input = new TarInput();
 	const reader = readTar(input, createSink(root, writer), limits);
 	let finished = reader.next().done === true;
-	for await (const chunk of verified(source, diffID, limits)) {
+	for await (const chunk of verifyDiffID(source as AsyncIterable<Uint8Array>, diffID, limits)) {
 		if (finished) continue; // what follows the end mark belongs to the digest, not to the layer
 		input.push(chunk);
 		finished = reader.next().done === true;
 	}
 	input.end();
 	if (!finished) reader.next();
+	Bun.gc(true);
 	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));
 	return { kind, path };
-}
-
-/** The inflated stream; at its end its digest is compared, before anybody asks what else is wrong with it: of one that was cut short that is the most useful thing to say. */
-async function* verified(
-	source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
-	diffID: Digest,
-	limits: LayerLimits,
-): AsyncGenerator<Uint8Array, void, undefined> {
-	const [algorithm, hex] = diffID.split(":") as ["sha256" | "sha512", string];
-	const hash = new Bun.CryptoHasher(algorithm);
-	const inflated = inflate(source as AsyncIterable<Uint8Array>);
-	let bytes = 0;
-	for await (const chunk of inflated.chunks) {
-		bytes += chunk.length;
-		checkBomb(bytes, inflated.compressedBytes(), limits);
-		hash.update(chunk);
-		// zlib makes a buffer a chunk, and the collector lets hundreds of them stand: a round each 32 MiB keeps memory flat at 5 % of time.
-		if (Math.floor(bytes / collectBytes) !== Math.floor((bytes - chunk.length) / collectBytes)) Bun.gc(true);
-		yield chunk;
-	}
-	const actual = hash.digest("hex");
-	if (actual !== hex)
-		throw new CortenError("integrity", `cannot verify layer "${diffID}": its bytes have the digest ${algorithm}:${actual}`);
 }
