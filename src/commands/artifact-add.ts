@@ -3,11 +3,12 @@
 import { CortenError } from "../base/errors.ts";
 import { createArtifact, findArtifact, parseArtifactName } from "../image/artifact.ts";
 import { createStore, holdBlobs } from "../image/blobs.ts";
+import { decodeManifest } from "../image/manifest.ts";
 import { isShortName, parseReference } from "../image/reference.ts";
 import { collectGarbage } from "../image/remove.ts";
 import { fetchManifest } from "../image/sources/registry.ts";
 import { createSession, type RegistryOptions } from "../image/sources/registry-session.ts";
-import { findStored } from "../image/sources/store.ts";
+import { entrySource, findStored } from "../image/sources/store.ts";
 import { readEntries } from "../image/store.ts";
 import type { Descriptor } from "../spec/image.ts";
 import { defineCommand } from "./command.ts";
@@ -69,10 +70,14 @@ export const command = defineCommand({
 	},
 });
 
-/** The manifest a name means: of the store, else of its registry as it is now. */
+/** What a name means, as its registry knows it (an index, if there is one): of the store, else of the registry as it is now. */
 async function findSubject(root: string, text: string, registry: RegistryOptions): Promise<Descriptor> {
 	const entry = findStored(root, readEntries(root), text);
-	if (entry !== undefined) return { mediaType: entry.mediaType, digest: entry.digest, size: entry.size };
+	if (entry !== undefined) {
+		await using source = entrySource(root, entry, { index: true });
+		const { bytes, digest, mediaType } = await source.root();
+		return { mediaType: mediaType ?? decodeManifest(bytes, undefined, `index of "${text}"`).mediaType, digest, size: bytes.length };
+	}
 	if (isShortName(text)) throw new CortenError("not-found", `cannot find subject "${text}" in the store`);
 	const reference = parseReference(text);
 	const session = createSession(reference, registry);

@@ -5,7 +5,7 @@ import { holdBlobs, temporaryFolder } from "../image/blobs.ts";
 import { copyImage } from "../image/copy.ts";
 import { hasTransport } from "../image/reference.ts";
 import { openSink } from "../image/sinks/open.ts";
-import { storeSource } from "../image/sources/store.ts";
+import { entrySource } from "../image/sources/store.ts";
 import { writeFile } from "../linux/file.ts";
 import { defineCommand } from "./command.ts";
 import { createProgressDisplay } from "./pull-progress.ts";
@@ -34,7 +34,7 @@ export const command = defineCommand({
 		const destination = hasTransport(to) ? to : `docker://${to}`;
 		using display = createProgressDisplay(options.quiet);
 		using _hold = holdBlobs(root);
-		await using source = storeSource(root, name || entry.digest, { index: false });
+		await using source = entrySource(root, entry, { index: false });
 		await using sink = await openSink(destination, { root, registry: parseRegistryOptions(options), names: source.names() });
 		const { digest } = await copyImage(source, text, sink, {
 			temporary: temporaryFolder(root),

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Result, run, top } from "../support/corten.ts";
-import { makeImage, sha256, writeImages } from "../support/images.ts";
+import { makeImage, makeIndex, sha256, writeImages } from "../support/images.ts";
 import { must } from "../support/must.ts";
 import { type Registry, serveStorage } from "../support/registry.ts";
 
@@ -164,6 +164,8 @@ describe("in a registry without a referrers API", () => {
 	test("an artifact goes there and back, and skopeo reads it", () => {
 		const digest = ok("artifact", "add", "--type", type, `${app}:report`, `${folder}/report.json`).trim();
 		ok("artifact", "push", "-q", `${app}:report`);
+		ok("untag", `${app}:report`);
+		ok("artifact", "push", "-q", digest, `${app}:report`);
 		const raw = must(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${app}:report`]);
 		expect(sha256(raw)).toBe(digest as `sha256:${string}`);
 		must(["skopeo", "--insecure-policy", "copy", "-q", "--src-tls-verify=false", `docker://${app}:report`, `oci:${folder}/skopeo:x`]);
@@ -211,6 +213,17 @@ describe("in a registry without a referrers API", () => {
 		expect(listed()).toBe(`${one} ${type}\n`);
 		expect((await corten("delete", "--untag", `${app}:1`)).stderr).toContain("takes no tags away alone");
 		expect((await corten("delete", `${app}:1`)).stderr).toContain("name sha256:");
+	});
+
+	test("of an image of several platforms the subject is the index, which is what its name means", () => {
+		const index = makeIndex([{ ...image.manifest, platform: { os: "linux", architecture: "amd64" } }], image.blobs);
+		writeImages(`${folder}/index`, { [`${app}:multi`]: { ...image, manifest: index } });
+		ok("pull", "-q", "--platform", "linux/amd64", "--all-platforms", `oci:${folder}/index`);
+		ok("push", "-q", "--all-platforms", `${app}:multi`);
+		const digest = ok("artifact", "add", "--subject", `${app}:multi`, `${app}:of-multi`, `${folder}/log.txt`).trim();
+		ok("artifact", "push", "-q", `${app}:of-multi`);
+		expect(JSON.parse(ok("artifact", "inspect", digest)).Manifest.subject).toEqual(index);
+		expect(ok("search", "--referrers", "--format", "{{.Digest}}", `${app}:multi`)).toBe(`${digest}\n`);
 	});
 
 	test("an image is no artifact, and an artifact no image", async () => {

@@ -16,9 +16,13 @@ export type StoreSourceOptions = { readonly index: boolean };
  * @throws `not-found`; with `index` also when the index is not in the store; `invalid-argument`
  */
 export function storeSource(root: string, text: string, options: StoreSourceOptions): ImageSource {
-	const entries = readEntries(root);
-	const entry = findStored(root, entries, text);
+	const entry = findStored(root, readEntries(root), text);
 	if (entry === undefined) throw new CortenError("not-found", `cannot find image ${JSON.stringify(text)} in the store`);
+	return entrySource(root, entry, options);
+}
+
+/** As {@link storeSource}, of an entry that was found. */
+export function entrySource(root: string, entry: StoreEntry, options: StoreSourceOptions): ImageSource {
 	const hold = holdBlobs(root);
 	const document = async (descriptor: Descriptor) => await readBlob(root, descriptor, maxManifestBytes);
 	const name = entryName(entry);
