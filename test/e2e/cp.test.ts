@@ -185,6 +185,19 @@ describe("a container that runs", () => {
 		const { status, stderr } = await cp(["tree/f", "runs:/etc/hosts"]);
 		expect([status, stderr.includes("EBUSY")]).toEqual([1, true]);
 	});
+	test("has nothing in half of a copy that is killed", async () => {
+		await inside("mkdir /half");
+		const child = Bun.spawn(home.command("cp", "-", "runs:/half"), { stdin: "pipe", stdout: "ignore", stderr: "ignore" });
+		writeFileSync(`${folder}/half`, "x".repeat(1_000_000));
+		const tar = (await run(["tar", "c", "-C", folder, "tree/f", "half"])).stdout;
+		child.stdin.write(tar.slice(0, 500_000));
+		child.stdin.flush();
+		await inside("until test -e /half/tree/f; do sleep 0.05; done");
+		child.kill("SIGKILL");
+		await child.exited;
+		expect(await inside("find /half")).toBe("/half\n/half/tree\n/half/tree/f");
+		expect(await home.must("ps", "--filter", "name=runs", "--format", "{{.State}}")).toBe("running");
+	});
 	test("with --read-only takes nothing but into its volumes, also when it does not run", async () => {
 		await home.must(
 			"run",

@@ -3,6 +3,7 @@
 
 import { AT_FDCWD, type Fd } from "../../linux/file.ts";
 import { check, syscall } from "../../linux/libc.ts";
+import { statFd } from "../../linux/stat.ts";
 import { nr } from "../../linux/syscalls.ts";
 import { cBytes, encodeBytes, formatBytes } from "../layer/bytes.ts";
 import type { Caller } from "../layer/folder.ts";
@@ -42,9 +43,13 @@ export function setAttributes(fd: Fd, entry: TarEntry, ownership: Ownership, cal
 	const what = `cannot set the attributes of ${formatBytes(name)}`;
 	const kept = ownership.kind === "kept";
 	const { uid, gid } = kept ? entry : ownership;
-	const owned = syscall(nr.fchownat, fd.number, cBytes(""), uid, gid, AT_EMPTY_PATH);
-	// In a user namespace that maps one user all is theirs.
-	if (owned !== EINVAL || !caller.alone) check(owned, what);
+	const found = statFd(fd, what);
+	// Not where it is so already: some filesystems know no owners, and refuse.
+	if (found.uid !== uid || found.gid !== gid) {
+		const owned = syscall(nr.fchownat, fd.number, cBytes(""), uid, gid, AT_EMPTY_PATH);
+		// In a user namespace that maps one user all is theirs.
+		if (owned !== EINVAL || !caller.alone) check(owned, what);
+	}
 	const allowed = kind === "directory" ? 0o7777 : kept && kind === "file" ? 0o7777 : 0o1777;
 	if (kind !== "symlink") check(syscall(nr.fchmodat, AT_FDCWD, pathOf(fd), mode & allowed), what);
 	if (kept && (kind === "file" || kind === "directory"))
