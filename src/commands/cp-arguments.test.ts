@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { parseSide } from "./cp-arguments.ts";
 
 const show = (word: string): string => {
-	const side = parseSide(word, "/srv/me");
+	const side = parseSide(word, () => "/srv/me");
 	if (side.kind === "stream") return "stream";
 	const end = `${side.folder ? " folder" : ""}${side.content ? " content" : ""}`;
 	return `${side.kind === "container" ? `${side.container} ` : ""}${side.path}${end}`;
@@ -34,5 +34,5 @@ const cases: readonly (readonly [string, string])[] = [
 for (const [word, shown] of cases) test(`"${word}" is ${shown}`, () => expect(show(word)).toBe(shown));
 
 test("an empty path is refused", () => {
-	for (const word of ["web:", ""]) expect(() => parseSide(word, "/")).toThrow("it has no path");
+	for (const word of ["web:", ""]) expect(() => parseSide(word, () => "/")).toThrow("it has no path");
 });

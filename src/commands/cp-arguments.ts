@@ -19,9 +19,9 @@ export type SidePath = {
 	readonly content: boolean;
 };
 
-function parsePath(text: string, base: string): SidePath {
+function parsePath(text: string, base: () => string): SidePath {
 	const names: string[] = [];
-	for (const name of `${text.startsWith("/") ? "" : base}/${text}`.split("/")) {
+	for (const name of `${text.startsWith("/") ? "" : base()}/${text}`.split("/")) {
 		if (name === "..") names.pop();
 		else if (name !== "" && name !== ".") names.push(name);
 	}
@@ -31,10 +31,10 @@ function parsePath(text: string, base: string): SidePath {
 
 /**
  * Parses a side. Without a colon, or with a slash or a dot at its beginning, it is a path of the host.
- * @param cwd what relative paths of the host begin at; those of a container begin at its root
+ * @param cwd what relative paths of the host begin at, asked for those alone; a container's begin at its root
  * @throws `invalid-argument` for an empty path
  */
-export function parseSide(word: string, cwd: string): Side {
+export function parseSide(word: string, cwd: () => string): Side {
 	if (word === "-") return { kind: "stream" };
 	const colon = word.indexOf(":");
 	const local = word.startsWith("/") || word.startsWith(".") || colon <= 0;
@@ -42,5 +42,5 @@ export function parseSide(word: string, cwd: string): Side {
 	if (text === "") throw new CortenError("invalid-argument", `cannot copy "${word}": it has no path`);
 	return local
 		? { kind: "local", ...parsePath(text, cwd) }
-		: { kind: "container", container: word.slice(0, colon), ...parsePath(text, "") };
+		: { kind: "container", container: word.slice(0, colon), ...parsePath(text, () => "") };
 }

@@ -45,7 +45,7 @@ export const command = defineCommand({
 	],
 	seeAlso: ["corten-export(1)", "corten-diff(1)", "corten-commit(1)"],
 	run: async (context, options, words) => {
-		const [source, target] = words.map((word) => parseSide(word, process.cwd()));
+		const [source, target] = words.map((word) => parseSide(word, () => process.cwd()));
 		if (source === undefined || target === undefined) throw new CortenError("bug", "two words were wanted");
 		const sides = [source, target];
 		const containers = sides.flatMap((side) => (side.kind === "container" ? [findContainer(context.root, side.container)] : []));

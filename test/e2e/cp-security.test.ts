@@ -60,7 +60,7 @@ describe("a folder that is a link to the host's at every other moment (CVE-2018-
 				let copied = 0;
 				try {
 					await swapper.stdout.getReader().read();
-					for (let turn = 0; turn < 12; turn++) {
+					for (let turn = 0; turn < 6; turn++) {
 						const out = `${folder}/out`;
 						for (const source of [`${place}/x`, `${place}/x/`, `${place}/x/d`, `${place}/x/f`, `${place}/x/d/f`, `${place}/.`]) {
 							rmSync(out, { recursive: true, force: true });
@@ -77,7 +77,7 @@ describe("a folder that is a link to the host's at every other moment (CVE-2018-
 					swapper.kill("SIGKILL");
 					await swapper.exited;
 				}
-				expect(copied).toBeGreaterThan(20);
+				expect(copied).toBeGreaterThan(10);
 			}, 120_000);
 		}
 	}
