@@ -59,6 +59,7 @@ beforeAll(async () => {
 	await docker("exec", "runs", "sh", "-c", "until test -e /ready; do sleep 0.1; done");
 }, 120_000);
 afterAll(async () => {
+	await home.corten(["rm", "-f", "runs"]);
 	await home[Symbol.asyncDispose]();
 	if (engine !== undefined) {
 		await engine.docker(["rm", "-f", "runs", "ended"]);

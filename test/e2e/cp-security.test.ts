@@ -42,7 +42,11 @@ beforeAll(async () => {
 	await home.must("run", "-d", "--name", "evil", ...options, "busybox", "sleep", "10000");
 	await inside(`mkdir -p ${host}/d && echo own > ${host}/f && echo own > ${host}/d/f`);
 });
-afterAll(() => home[Symbol.asyncDispose]());
+afterAll(async () => {
+	await home.corten(["rm", "-f", "evil", "short"]);
+	expect(home.leftovers().filter((line) => !/^(container folder|name) /.test(line))).toEqual([]);
+	await home[Symbol.asyncDispose]();
+});
 
 describe("a folder that is a link to the host's at every other moment (CVE-2018-15664, CVE-2019-10152, CVE-2023-0778)", () => {
 	for (const place of ["/w", "/vol/w"]) {

@@ -45,7 +45,11 @@ beforeAll(async () => {
 	linkSync(`${folder}/tree/f`, `${folder}/tree/same`);
 	symlinkSync("f", `${folder}/tree/link`);
 });
-afterAll(() => home[Symbol.asyncDispose]());
+afterAll(async () => {
+	await home.corten(["rm", "-f", "runs", "sealed"]);
+	expect(home.leftovers().filter((line) => !/^(container folder|name) /.test(line))).toEqual([]);
+	await home[Symbol.asyncDispose]();
+});
 
 describe("owners", () => {
 	test("what is copied in belongs to root, with -a to the same numbers, and set-id bits go with them", async () => {
