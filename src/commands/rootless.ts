@@ -14,7 +14,7 @@ import type { ProcessIdentity } from "../supervise/process.ts";
 import { listContainers } from "../supervise/state.ts";
 
 /** Commands that make, mount or remove what belongs to ids of the namespace. */
-const entering = ["run", "pull", "rm", "rmi", "create", "start", "restart", "unit-event", "auto-update"];
+const entering = ["run", "pull", "rm", "rmi", "create", "start", "restart", "unit-event", "auto-update", "cp"];
 
 /** Whether a command must begin anew as root of a user namespace. */
 export function needsNamespace(command: string, uid: number): boolean {
@@ -27,7 +27,9 @@ export function needsNamespace(command: string, uid: number): boolean {
  */
 function findRunning(root: string, words: readonly string[]): ProcessIdentity | undefined {
 	const running = listContainers(root, () => undefined).filter(({ state }) => state.process !== null);
-	const named = running.find(({ record }) => words.some((word) => word === record.name || (word.length > 3 && record.id.startsWith(word))));
+	// A word of cp's has a path behind it.
+	const names = words.map((word) => word.split(":")[0] ?? "");
+	const named = running.find(({ record }) => names.some((word) => word === record.name || (word.length > 3 && record.id.startsWith(word))));
 	return (named ?? running[0])?.state.process ?? undefined;
 }
 

@@ -129,7 +129,7 @@ function lockForStart(root: string, { record, folder }: Container): Fd {
 		}
 		throw new CortenError(
 			"wrong-state",
-			`cannot start container "${record.name}": it is ${state.process === null ? "being started" : "running"}`,
+			`cannot start container "${record.name}": it is ${state.process === null ? "being started, or files of it are copied" : "running"}`,
 		);
 	}
 }

@@ -7,6 +7,7 @@ import { nr } from "./syscalls.ts";
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
 const kinds: Readonly<Record<number, FileStat["kind"]>> = {
 	1: "fifo",
 	2: "char",
@@ -27,6 +28,8 @@ export type FileStat = {
 	readonly inode: bigint;
 	/** Bytes. */
 	readonly size: number;
+	/** Something is mounted there (Linux 5.8). */
+	readonly mountRoot: boolean;
 	/** Of the device a char or block node stands for. */
 	readonly major: number;
 	readonly minor: number;
@@ -43,6 +46,7 @@ function decode(view: DataView, what: string): FileStat {
 		gid: view.getUint32(24, true),
 		inode: view.getBigUint64(32, true),
 		size: Number(view.getBigUint64(40, true)),
+		mountRoot: (view.getBigUint64(8, true) & STATX_ATTR_MOUNT_ROOT) !== 0n,
 		major: view.getUint32(128, true),
 		minor: view.getUint32(132, true),
 	};
@@ -68,4 +72,18 @@ export function statFd(fd: Fd, what: string): FileStat {
 	const buffer = new Uint8Array(256);
 	check(syscall(nr.statx, fd.number, cString(""), AT_EMPTY_PATH, STATX_BASIC_STATS, buffer), `cannot look at "${what}"`);
 	return decode(new DataView(buffer.buffer), `cannot look at "${what}"`);
+}
+
+/**
+ * Looks at one name in an open folder; a link itself.
+ * @param name its bytes, with a NUL
+ * @returns undefined when nothing is there
+ * @throws see {@link check}
+ */
+export function statAt(folder: Fd, name: Uint8Array, what: string): FileStat | undefined {
+	const buffer = new Uint8Array(256);
+	const result = syscall(nr.statx, folder.number, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
+	if (result === -2) return undefined;
+	check(result, `cannot look at ${what}`);
+	return decode(new DataView(buffer.buffer), `cannot look at ${what}`);
 }

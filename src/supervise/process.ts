@@ -20,7 +20,11 @@ export function readProcess(pid: number): { readonly startTime: bigint; readonly
 	} catch {
 		return undefined; // ESRCH: it ended between open and read
 	}
-	if (stat === undefined) return undefined;
+	return stat === undefined ? undefined : parseStat(stat);
+}
+
+/** The content of /proc/PID/stat. */
+export function parseStat(stat: string): { readonly startTime: bigint; readonly state: string } | undefined {
 	// The name in parentheses may hold anything, also parentheses: what follows the last one counts. Its first word is field 3.
 	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	const [state, startTime] = [fields[0], fields[19]];

@@ -79,6 +79,8 @@ export function removeContainer(root: string, id: string, name: string): void {
 	// In a unit it runs without a lock.
 	if (lock === undefined || isRunning(root, id)) {
 		if (!exists(folder)) return;
+		if (!isRunning(root, id))
+			throw new CortenError("wrong-state", `cannot remove container "${name}": it is being made or started, or files of it are copied`);
 		throw new CortenError("wrong-state", `cannot remove container "${name}": it is running`, {
 			hint: "stop it first (corten stop), or remove it by force (corten rm -f)",
 		});

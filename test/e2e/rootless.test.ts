@@ -2,7 +2,7 @@
 // What subordinate ids add is tested in a guest that has a user with some.
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Result, run, top } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
@@ -82,6 +82,24 @@ rootless("what cannot be is refused with a reason: limits without a cgroup, anot
 	expect(limit).toMatchObject({ status: 125, stderr: expect.stringContaining("no cgroup") });
 	const user = await corten(["run", "--rm", "-u", "33", "busybox", "true"]);
 	expect(user).toMatchObject({ status: 125, stderr: expect.stringContaining("user 33") });
+});
+
+rootless("cp into one that runs, one that does not, and between them; what is copied out is the user's", async () => {
+	await must("run", "-d", "--name", "runs", "-v", `${home}:/vol`, "busybox", "sleep", "1000");
+	await must("create", "--name", "still", "-v", `${home}:/vol`, "busybox", "cat", "/etc/motd");
+	await Bun.write(`${folder}/motd`, "copied");
+	await must("cp", `${folder}/motd`, "runs:/etc/motd");
+	expect(await must("exec", "runs", "stat", "-c", "%u:%g %s", "/etc/motd")).toBe("0:0 6");
+	await must("cp", "runs:/etc/motd", "still:/etc/motd");
+	expect(await must("start", "-a", "still")).toBe("copied");
+	await must("cp", "-a", "still:/etc", `${home}/etc`);
+	await must("cp", `${folder}/motd`, "still:/vol/from-still");
+	for (const path of ["etc", "etc/motd", "etc/passwd", "from-still"]) expect(statSync(`${home}/${path}`).uid).toBe(uid);
+	expect(await must("diff", "still")).toBe("C /etc\nA /etc/motd\nA /vol");
+	expect((await corten(["cp", "still:/etc/motd", "/etc/corten-rootless-test"])).status).toBe(1);
+	const bytes = await run(["tar", "c", "-C", folder, "motd"]);
+	expect(await corten(["cp", "-", "runs:/tmp"], bytes.stdout)).toMatchObject({ status: 0, stderr: "" });
+	await must("rm", "-f", "runs", "still");
 });
 
 rootless("a detached one: ps, exec, logs, stop, rm; nothing is left", async () => {

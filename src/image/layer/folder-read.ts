@@ -2,6 +2,7 @@
 // the kernel, whatever somebody puts in a name's place meanwhile (CVE-2018-15664).
 
 import { Fd, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, openFd } from "../../linux/file.ts";
+import { isKernelFilesystem } from "../../linux/kernel-filesystems.ts";
 import { check, syscall } from "../../linux/libc.ts";
 import { nr } from "../../linux/syscalls.ts";
 import { cBytes, decodeBytes, formatBytes } from "./bytes.ts";
@@ -31,7 +32,8 @@ function statOf(fd: Fd): Stat {
 		links: view.getUint32(16, true),
 		uid: view.getUint32(20, true),
 		gid: view.getUint32(24, true),
-		identity: String(view.getBigUint64(32, true)),
+		// With its device: a container's root has mounts in it.
+		identity: `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`,
 		size: Number(view.getBigUint64(40, true)),
 		seconds: Number(view.getBigInt64(112, true)),
 		nanoseconds: view.getUint32(120, true),
@@ -120,7 +122,12 @@ function listNames(fd: Fd): readonly string[] {
 	}
 }
 
-function openNode(folder: Fd, name: string, held: Set<Fd>): LayerNode | undefined {
+/**
+ * Opens one name in a folder; a link itself. The folder must stay open for as long as what is opened is read.
+ * @param held gets the descriptors of folders; whoever owns it closes what is left in it
+ * @returns undefined when nothing is there
+ */
+export function openEntry(folder: Fd, name: string, held: Set<Fd>): LayerNode | undefined {
 	const fd = openAt(folder, name, O_PATH);
 	if (fd === undefined) return undefined;
 	using found = fd;
@@ -158,8 +165,9 @@ function openDirectory(fd: Fd, held: Set<Fd>): LayerDirectory {
 	return {
 		kind: "directory",
 		opaque: isOpaque(fd),
-		lookup: (name) => openNode(fd, name, held),
-		names: () => listNames(fd),
+		lookup: (name) => openEntry(fd, name, held),
+		// A root that is in use has /proc and /sys in it: mount points, and no files.
+		names: () => (isKernelFilesystem(fd) ? [] : listNames(fd)),
 		meta: () => ({ ...statOf(fd), xattrs: new Map([...readXattrs(fd)].filter(([key]) => !isOverlays(key))) }),
 		[Symbol.dispose]: () => {
 			if (held.delete(fd)) fd[Symbol.dispose]();

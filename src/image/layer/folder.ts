@@ -27,7 +27,7 @@ import { encodeDevice, kinds } from "./erofs-format.ts";
 import { removeTree } from "./folder-remove.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { Extents } from "./sparse.ts";
-import type { FileInode, FolderInode, Inode } from "./tree.ts";
+import type { FolderInode, Inode } from "./tree.ts";
 import { opaqueXattr } from "./xattrs.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -46,14 +46,15 @@ function makeFolderAt(folder: Fd, name: string): Fd {
 }
 
 /** What the caller may set. */
-type Caller = {
+export type Caller = {
 	/** Root of the machine, not of a user namespace. */
 	readonly root: boolean;
 	/** The user namespace maps one user alone: everything is theirs. */
 	readonly alone: boolean;
 };
 
-function readCaller(): Caller {
+/** Finds out who the caller is. */
+export function readCaller(): Caller {
 	const maps = readText("/proc/self/uid_map").trim().split("\n");
 	return { root: isFirstUserNamespace(), alone: maps.length === 1 && / 1$/.test(maps[0] ?? "") };
 }
@@ -125,20 +126,22 @@ function makeTree(tree: FolderInode, root: Fd, staging: Fd, caller: Caller): voi
 	}
 }
 
-/** One content in the staging folder, its holes left out. */
-class StagedFile {
+/** The content of a new file, its holes left out. Closing it closes its descriptor. */
+export class FileContent {
 	readonly #fd: Fd;
 	readonly #extents: Extents;
 	#extent = 0;
 	#left: number;
 
-	constructor(fd: Fd, inode: FileInode, extents: Extents | undefined) {
+	/** @param size in bytes, holes included @param extents where the data lies; undefined: all of it is data */
+	constructor(fd: Fd, size: number, extents: Extents | undefined) {
 		this.#fd = fd;
-		this.#extents = extents ?? [0, inode.size];
+		this.#extents = extents ?? [0, size];
 		this.#left = this.#extents[1] ?? 0;
-		if (extents !== undefined) check(syscall(nr.ftruncate, fd.number, inode.size), "cannot write layer file");
+		if (extents !== undefined) check(syscall(nr.ftruncate, fd.number, size), "cannot write layer file");
 	}
 
+	/** Takes the next bytes of the data. */
 	write(bytes: Uint8Array): void {
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#left === 0) {
@@ -154,6 +157,7 @@ class StagedFile {
 		}
 	}
 
+	/** Closes the file. */
 	close(): void {
 		this.#fd[Symbol.dispose]();
 	}
@@ -172,7 +176,7 @@ export function createFolderWriter(path: string): LayerWriter {
 		held.push(fd);
 		return fd;
 	};
-	let current: StagedFile | undefined;
+	let current: FileContent | undefined;
 	let count = 0;
 	const dispose = () => {
 		current?.close();
@@ -188,7 +192,7 @@ export function createFolderWriter(path: string): LayerWriter {
 			open(inode, extents) {
 				const name = `f${count++}`;
 				const opened = syscall(nr.openat, staging.number, cBytes(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
-				current = new StagedFile(new Fd(check(opened, "cannot make layer file")), inode, extents);
+				current = new FileContent(new Fd(check(opened, "cannot make layer file")), inode.size, extents);
 				inode.data = { kind: "staged", name };
 			},
 			write: (bytes) => current?.write(bytes),
