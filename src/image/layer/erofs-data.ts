@@ -63,10 +63,7 @@ export class ErofsData implements Disposable {
 		this.#flush();
 		if (at < this.#windowAt || at + size > this.#windowAt + this.#windowBytes) {
 			this.#windowAt = at;
-			this.#windowBytes = check(
-				syscall(nr.pread64, this.#scratch.number, this.#pending, scratchBytes, at),
-				"cannot read scratch file",
-			);
+			this.#windowBytes = check(syscall(nr.pread64, this.#scratch.number, this.#pending, scratchBytes, at), "cannot read scratch file");
 			if (this.#windowBytes < size) throw new CortenError("bug", "a layer's scratch file is too short");
 		}
 		this.#file.writePart(this.#pending, at - this.#windowAt, at - this.#windowAt + size);

@@ -70,7 +70,8 @@ function mapOf(inode: Inode): Uint32Array | undefined {
 
 /** What fits in a block never crosses one: Linux 6.1 refuses links and contents that do. */
 function layoutOf(inode: Inode, size: number, head: number): number {
-	if (inode.kind === "file") return inode.data.kind === "inline" ? layouts.inline : inode.data.kind === "chunks" ? layouts.chunks : layouts.plain;
+	if (inode.kind === "file")
+		return inode.data.kind === "inline" ? layouts.inline : inode.data.kind === "chunks" ? layouts.chunks : layouts.plain;
 	return isMovable(inode) && head + size <= blockBytes ? layouts.inline : layouts.plain;
 }
 

@@ -155,7 +155,8 @@ function placeWhiteout(parent: FolderInode, last: string, entry: TarEntry): void
 	// ".wh.", ".wh.." and ".wh..." would name the folder itself or its parent.
 	if (hidden === "" || hidden === "." || hidden === "..") throw brokenEntry(entry.name, "it is a whiteout of nothing");
 	const existing = parent.children.get(hidden);
-	if (existing === undefined) parent.children.set(ownBytes(hidden), { kind: "char", ...rootsOwn, mode: 0, xattrs: noXattrs, number: 0, major: 0, minor: 0 });
+	if (existing === undefined)
+		parent.children.set(ownBytes(hidden), { kind: "char", ...rootsOwn, mode: 0, xattrs: noXattrs, number: 0, major: 0, minor: 0 });
 	else if (existing.kind === "directory") existing.opaque = true;
 }
 
