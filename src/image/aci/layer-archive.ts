@@ -4,13 +4,14 @@
 import { CortenError } from "../../base/errors.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../layer/tar-write.ts";
 import { type Member, type Members, openRead, readAt } from "./members.ts";
-import { dataOf, encodeRecipe, type Made, writeRecipe } from "./recipe.ts";
+import { dataOf, encodeRecipe, type Made, madeHeaders, retarred, writeRecipe } from "./recipe.ts";
 import { retarHeaders, type Stem } from "./retar.ts";
 
 /** How a layer becomes an ACI. */
 export type LayerPlan = {
 	readonly layer: Members;
 	readonly made: readonly Made[];
+	readonly stem: Stem;
 	/** Whether the layer has no entry for its root. */
 	readonly rootAdded: boolean;
 	/** How it is made again; undefined when that is too much to be carried. */
@@ -35,7 +36,10 @@ const rootHeader = encodeTarHeader({
 function clean(name: string): string | undefined {
 	if (name.startsWith("/")) return undefined;
 	const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-	return parts.includes("..") ? undefined : parts.join("/");
+	if (parts.includes("..")) return undefined;
+	const path = parts.join("/");
+	// Mostly it is the name: then no second text is held.
+	return path === name ? name : path;
 }
 
 function isHiding(path: string, { entry }: Member): boolean {
@@ -71,7 +75,7 @@ export function planLayer(layer: Members): LayerPlan | undefined {
 		const headers = retarHeaders(readAt(file, member.start, member.data), stem);
 		if (headers === undefined && entry.extents !== undefined) return undefined;
 		const name = path === "" ? "rootfs/" : entry.kind === "directory" ? `rootfs/${path}/` : `rootfs/${path}`;
-		made.push({ kind: "kept", headers: headers ?? encodeTarHeader({ ...entry, name, target }) });
+		made.push(headers === undefined ? { kind: "kept", headers: encodeTarHeader({ ...entry, name, target }) } : retarred);
 	}
 	for (const path of kinds.keys()) {
 		for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1))
@@ -79,7 +83,7 @@ export function planLayer(layer: Members): LayerPlan | undefined {
 	}
 	const rootAdded = !kinds.has("");
 	const recipe = writeRecipe(layer, made, rootAdded ? [0] : [], stem);
-	return { layer, made, rootAdded, recipe: recipe === undefined ? undefined : encodeRecipe(recipe) };
+	return { layer, made, stem, rootAdded, recipe: recipe === undefined ? undefined : encodeRecipe(recipe) };
 }
 
 /** The manifest's member; nothing in it says when or by whom. */
@@ -99,7 +103,7 @@ export function* layerTar(plan: LayerPlan, manifest: Uint8Array): Generator<Uint
 		const made = plan.made[index];
 		if (made === undefined) throw new CortenError("bug", "a member has no plan");
 		if (made.kind !== "kept") continue;
-		yield made.headers;
+		yield madeHeaders(file, member, made.headers, plan.stem);
 		yield* dataOf(file, member);
 	}
 	yield tarEnd;

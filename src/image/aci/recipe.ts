@@ -59,8 +59,21 @@ export function decodeRecipe(text: string, what: string): Recipe {
 	return decodeJson(document, json, what);
 }
 
-/** What becomes of one member of the tar a recipe is made for. */
-export type Made = { readonly kind: "kept"; readonly headers: Uint8Array } | { readonly kind: "left" } | { readonly kind: "manifest" };
+/** What becomes of one member of the tar a recipe is made for: `headers` only where they are not what {@link retarHeaders} makes of its own. */
+export type Made =
+	| { readonly kind: "kept"; readonly headers: Uint8Array | undefined }
+	| { readonly kind: "left" }
+	| { readonly kind: "manifest" };
+
+/** What becomes of most members: one object for all, since a list of their headers would be half a kilobyte for each. */
+export const retarred: Made = { kind: "kept", headers: undefined };
+
+/** The headers that a member has in the other tar. */
+export function madeHeaders(file: Reader, { start, data }: Member, headers: Uint8Array | undefined, stem: Stem): Uint8Array {
+	const made = headers ?? retarHeaders(readAt(file, start, data), stem);
+	if (made === undefined) throw new CortenError("bug", "a member's headers cannot be made");
+	return made;
+}
 
 /**
  * Writes down how a tar is made again.
@@ -86,7 +99,7 @@ export function writeRecipe(tar: Members, made: readonly Made[], added: readonly
 			if (carried > maxInsertBytes) return undefined;
 			inserts.push({ at, bytes: text(member.start, member.end) });
 		} else {
-			const back = retarHeaders(what.headers, reversed(stem));
+			const back = retarHeaders(madeHeaders(file, member, what.headers, stem), reversed(stem));
 			const own = readAt(file, member.start, member.data);
 			if (back === undefined || Buffer.compare(back, own) !== 0) headers.push({ at, bytes: Buffer.from(own).toString("base64") });
 		}

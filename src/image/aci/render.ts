@@ -12,7 +12,7 @@ import { encodeTarHeader, tarEnd } from "../layer/tar-write.ts";
 import type { Aci, AciFile } from "./archive.ts";
 import type { Visit } from "./dependencies.ts";
 import { openRead, openWrite, readAt } from "./members.ts";
-import { dataOf, type Made, type Recipe, writeRecipe } from "./recipe.ts";
+import { dataOf, type Made, type Recipe, retarred, writeRecipe } from "./recipe.ts";
 import { retarHeaders, type Stem } from "./retar.ts";
 
 /** One layer, uncompressed: its diffID is its digest. */
@@ -178,10 +178,11 @@ function writeLayer(
 			added.push(count - 1);
 			continue;
 		}
-		const headers = retarHeaders(group, stem) ?? encodeOwn(member);
-		write(headers);
+		const headers = retarHeaders(group, stem);
+		const own = headers === undefined ? encodeOwn(member) : undefined;
+		write(headers ?? own ?? group);
 		for (const bytes of dataOf(source, member)) write(bytes);
-		made[member.index] = { kind: "kept", headers };
+		made[member.index] = own === undefined ? retarred : { kind: "kept", headers: own };
 	}
 	write(tarEnd);
 	return { layer: { file, ...out.finish(), imageID: aci.imageID, name: aci.manifest.name }, made, added };

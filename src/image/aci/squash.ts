@@ -5,14 +5,14 @@
 import { CortenError } from "../../base/errors.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 import { encodeTarHeader, tarPadding } from "../layer/tar-write.ts";
-import { createTree, type Inode, isWhiteout, placeEntry } from "../layer/tree.ts";
+import { createTree, type FolderInode, type Inode, isWhiteout, placeEntry } from "../layer/tree.ts";
 import { type Member, type Members, openRead, type Reader, readAt } from "./members.ts";
 
 /** Where a file's content is. */
 type Place = { readonly layer: Members; readonly member: Member };
 
 /** A merged tree; folders are its own, all other inodes the layers'. */
-export type Squashed = { readonly root: Inode; readonly places: ReadonlyMap<Inode, Place>; readonly hidden: boolean };
+export type Squashed = { readonly root: FolderInode; readonly places: ReadonlyMap<Inode, Place>; readonly hidden: boolean };
 
 /** Lays layers over each other, lowest first. @throws `invalid-spec` for an entry that no layer can hold */
 export function squash(layers: readonly Members[]): Squashed {
@@ -32,7 +32,7 @@ export function squash(layers: readonly Members[]): Squashed {
 	return { root, places, hidden };
 }
 
-function merge(lower: Inode, upper: Inode): { readonly merged: Inode; readonly hidden: boolean } {
+function merge(lower: FolderInode, upper: FolderInode): { readonly merged: FolderInode; readonly hidden: boolean } {
 	const children = upper.opaque ? new Map<string, Inode>() : new Map(lower.children);
 	let hidden = upper.opaque;
 	for (const [name, inode] of upper.children) {
@@ -54,12 +54,12 @@ function merge(lower: Inode, upper: Inode): { readonly merged: Inode; readonly h
 /** What lies at a path. */
 export function findInode({ root }: Squashed, path: string): Inode | undefined {
 	let inode: Inode | undefined = root;
-	for (const part of path.split("/")) inode = inode?.children.get(part);
+	for (const part of path.split("/")) inode = inode?.kind === "directory" ? inode.children.get(part) : undefined;
 	return inode;
 }
 
 /** All paths below the root, as byte strings; folders before what is in them, names sorted by bytes. */
-export function* pathsOf(root: Inode, above = ""): Generator<{ readonly path: string; readonly inode: Inode }, void, undefined> {
+export function* pathsOf(root: FolderInode, above = ""): Generator<{ readonly path: string; readonly inode: Inode }, void, undefined> {
 	for (const name of [...root.children.keys()].sort()) {
 		const inode = root.children.get(name);
 		if (inode === undefined) continue;
@@ -69,8 +69,10 @@ export function* pathsOf(root: Inode, above = ""): Generator<{ readonly path: st
 }
 
 function memberOf(name: string, inode: Inode): Omit<TarEntry, "extents"> {
-	const { kind, mode, uid, gid, seconds, nanoseconds, major, minor, size, target, xattrs } = inode;
-	return { name, kind, mode, uid, gid, seconds, nanoseconds, major, minor, size, target, xattrs };
+	const { kind, mode, uid, gid, seconds, nanoseconds, xattrs } = inode;
+	const { major, minor } = "major" in inode ? inode : { major: 0, minor: 0 };
+	const target = kind === "symlink" ? inode.target : "";
+	return { name, kind, mode, uid, gid, seconds, nanoseconds, major, minor, size: kind === "file" ? inode.size : 0, target, xattrs };
 }
 
 /** The members of a squashed tar, below `rootfs/`; without an end mark. */

@@ -60,6 +60,11 @@ export class BlockFile implements Disposable {
 
 	/** Appends bytes. */
 	write(bytes: Uint8Array): void {
+		if (bytes.length <= bufferBytes - this.#used) {
+			this.#buffer.set(bytes, this.#used);
+			this.#used += bytes.length;
+			return;
+		}
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#used === bufferBytes) this.#flush();
 			const part = bytes.subarray(done, done + bufferBytes - this.#used);
@@ -67,6 +72,16 @@ export class BlockFile implements Disposable {
 			this.#used += part.length;
 			done += part.length;
 		}
+	}
+
+	/** Appends a part of a buffer: as `write`, without a view of it. */
+	writePart(bytes: Buffer, from: number, to: number): void {
+		if (to - from > bufferBytes - this.#used) {
+			this.write(bytes.subarray(from, to));
+			return;
+		}
+		bytes.copy(this.#buffer, this.#used, from, to);
+		this.#used += to - from;
 	}
 
 	/** Goes forward to an offset; what is skipped is zero. */
@@ -94,6 +109,7 @@ export class BlockFile implements Disposable {
 	}
 
 	#zero(length: number): void {
+		if (length === 0) return;
 		this.#buffer.fill(0, this.#used, this.#used + length);
 		this.#used += length;
 	}

@@ -8,7 +8,7 @@ import { nr } from "../../linux/syscalls.ts";
 import { type BlockFile, blockBytes, openNameless } from "./block-file.ts";
 import { inodeBytes, nullBlock, xattrBytes } from "./erofs-format.ts";
 import type { Extents } from "./sparse.ts";
-import type { FileData, Inode } from "./tree.ts";
+import type { FileData, FileInode } from "./tree.ts";
 
 /** Up to here a file shares its inode's block: one read fetches both, and it saves half a block. Larger ones would waste metadata. */
 const inlineMaxBytes = 2048;
@@ -17,12 +17,14 @@ const scratchBytes = 256 << 10;
 /** A chunk map's length; a file with more 4 KiB chunks gets larger chunks (lastlog: 1 TB of hole in 16 KB of tar). */
 const chunksMax = 1 << 14;
 
+const whole: Extents = [];
+
 type Chunks = Extract<FileData, { kind: "chunks" }>;
-type Inline = Extract<FileData, { kind: "inline" }>;
+const inline: FileData = { kind: "inline" };
 
 /** The content being written. */
 type Open = {
-	readonly inode: Inode;
+	readonly inode: FileInode;
 	readonly data: FileData;
 	/** Stored bytes taken so far. */
 	done: number;
@@ -38,8 +40,11 @@ export class ErofsData implements Disposable {
 	readonly #file: BlockFile;
 	/** What waits: nameless, and mostly in the page cache until it is read back. */
 	readonly #scratch: Fd;
-	readonly #pending = new Uint8Array(scratchBytes);
+	/** On the way into it, and at the end a piece that was read back. */
+	readonly #pending = Buffer.allocUnsafeSlow(scratchBytes);
 	#pendingBytes = 0;
+	#windowAt = 0;
+	#windowBytes = 0;
 	#scratchEnd = 0;
 	#open: Open | undefined;
 
@@ -53,19 +58,15 @@ export class ErofsData implements Disposable {
 		this.#scratch[Symbol.dispose]();
 	}
 
-	/** What waits for an inode. @throws `system` */
-	readInline({ at }: Inline, size: number): Uint8Array {
+	/** Writes what waits for an inode. Mostly asked for in the order it came, so a piece of the scratch file is held. @throws `system` */
+	writeInline({ scratchAt: at, size }: FileInode): void {
 		this.#flush();
-		const bytes = new Uint8Array(size);
-		for (let done = 0; done < size; ) {
-			const got = check(
-				syscall(nr.pread64, this.#scratch.number, bytes.subarray(done), size - done, at + done),
-				"cannot read scratch file",
-			);
-			if (got === 0) throw new CortenError("bug", "a layer's scratch file is too short");
-			done += got;
+		if (at < this.#windowAt || at + size > this.#windowAt + this.#windowBytes) {
+			this.#windowAt = at;
+			this.#windowBytes = check(syscall(nr.pread64, this.#scratch.number, this.#pending, scratchBytes, at), "cannot read scratch file");
+			if (this.#windowBytes < size) throw new CortenError("bug", "a layer's scratch file is too short");
 		}
-		return bytes;
+		this.#file.writePart(this.#pending, at - this.#windowAt, at - this.#windowAt + size);
 	}
 
 	#flush(): void {
@@ -81,9 +82,11 @@ export class ErofsData implements Disposable {
 	}
 
 	#keep(bytes: Uint8Array): void {
+		this.#windowBytes = 0;
 		for (let done = 0; done < bytes.length; ) {
 			if (this.#pendingBytes === scratchBytes) this.#flush();
-			const part = bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
+			const fits = done === 0 && bytes.length <= scratchBytes - this.#pendingBytes;
+			const part = fits ? bytes : bytes.subarray(done, done + scratchBytes - this.#pendingBytes);
 			this.#pending.set(part, this.#pendingBytes);
 			this.#pendingBytes += part.length;
 			this.#scratchEnd += part.length;
@@ -91,11 +94,11 @@ export class ErofsData implements Disposable {
 		}
 	}
 
-	open(inode: Inode, extents: Extents | undefined): void {
-		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? [], extent: 0, within: 0, end: 0 };
+	open(inode: FileInode, extents: Extents | undefined): void {
+		this.#open = { inode, data: this.#place(inode, extents), done: 0, extents: extents ?? whole, extent: 0, within: 0, end: 0 };
 	}
 
-	#place(inode: Inode, extents: Extents | undefined): FileData {
+	#place(inode: FileInode, extents: Extents | undefined): FileData {
 		const { size } = inode;
 		if (size === 0) return { kind: "empty" };
 		if (extents !== undefined) {
@@ -105,8 +108,10 @@ export class ErofsData implements Disposable {
 			if (chunks > chunksMax) throw new CortenError("invalid-spec", `cannot write layer: a sparse file of ${size} bytes is too large`);
 			return { kind: "chunks", bits, map: new Uint32Array(chunks).fill(nullBlock) };
 		}
-		if (size <= inlineMaxBytes && inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes)
-			return { kind: "inline", at: this.#scratchEnd };
+		if (size <= inlineMaxBytes && inodeBytes + xattrBytes(inode.xattrs) + size <= blockBytes) {
+			inode.scratchAt = this.#scratchEnd;
+			return inline;
+		}
 		return { kind: "plain", block: this.#nextBlock() };
 	}
 

@@ -2,8 +2,8 @@
 // @see Linux Documentation/filesystems/erofs.rst "Directories"
 
 import { blockBytes } from "./block-file.ts";
-import { encodeBytes } from "./bytes.ts";
-import { direntBytes } from "./erofs-format.ts";
+import { putBytes } from "./bytes.ts";
+import { direntBytes, putInt64 } from "./erofs-format.ts";
 
 /** How many of the names from `from` on share a block, and the bytes they take. */
 function fitBlock(names: readonly string[], from: number): { readonly to: number; readonly bytes: number } {
@@ -45,10 +45,10 @@ export function* direntBlocks(
 			const name = names[i] ?? "";
 			const { nid, type } = lookup(name);
 			const at = (i - from) * direntBytes;
-			view.setBigUint64(at, BigInt(nid), true);
+			putInt64(view, at, nid);
 			view.setUint16(at + 8, nameAt, true);
 			view.setUint8(at + 10, type);
-			block.set(encodeBytes(name), nameAt);
+			putBytes(block, nameAt, name);
 			nameAt += name.length;
 		}
 		yield block;

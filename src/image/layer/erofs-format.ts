@@ -85,22 +85,26 @@ export type InodePlace = {
 	/** Block address, device number or chunk format, by kind and layout. */
 	readonly union: number;
 	readonly links: number;
-	/** 1 upwards, for 32-bit stat. */
-	readonly number: number;
 	readonly xattrBytes: number;
 };
+
+/** A 64-bit number, negative ones too. Without BigInt, each of which is an object. */
+export function putInt64(view: DataView, at: number, value: number): void {
+	view.setUint32(at, value, true); // modulo 2^32
+	view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
+}
 
 /** Writes an extended inode into 64 bytes the caller uses again and again: an object an inode would be most of a layer's garbage. */
 export function encodeInode(inode: Inode, place: InodePlace, view: DataView): void {
 	view.setUint16(0, 1 | (place.layout << 1), true);
 	view.setUint16(2, place.xattrBytes === 0 ? 0 : (place.xattrBytes - 12) / 4 + 1, true);
 	view.setUint16(4, kinds[inode.kind].mode | inode.mode, true);
-	view.setBigUint64(8, BigInt(place.size), true);
+	putInt64(view, 8, place.size);
 	view.setUint32(16, place.union, true);
-	view.setUint32(20, place.number, true);
+	view.setUint32(20, inode.number, true);
 	view.setUint32(24, inode.uid, true);
 	view.setUint32(28, inode.gid, true);
-	view.setBigInt64(32, BigInt(inode.seconds), true);
+	putInt64(view, 32, inode.seconds);
 	view.setUint32(40, inode.nanoseconds, true);
 	view.setUint32(44, place.links, true);
 }

@@ -22,146 +22,172 @@ import {
 } from "./erofs-format.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { Extents } from "./sparse.ts";
-import type { Inode } from "./tree.ts";
+import type { FileInode, FolderInode, Inode } from "./tree.ts";
 import { opaqueXattr, type Xattrs } from "./xattrs.ts";
 
-/** Where an inode comes to lie. */
-type Place = {
-	readonly inode: Inode;
-	readonly parent: Place | undefined;
-	readonly xattrs: Xattrs;
-	/** Of a folder: all its names, sorted as bytes, with . and .. in their order. */
-	readonly names: readonly string[];
-	readonly size: number;
-	readonly layout: number;
+/** Where the inodes come to lie: lists by an inode's number less one, since an object an inode would be a third of what a pull holds. */
+type Area = {
+	readonly inodes: Inode[];
 	/** Bytes from the start of the metadata area; always a multiple of a slot. */
-	readonly offset: number;
-	links: number;
-	/** Block address of a folder or link that lies behind the inodes. */
-	block: number;
+	readonly offsets: number[];
+	readonly links: number[];
+	readonly folders: Map<FolderInode, Folder>;
+	/** Block addresses of the folders and links whose content lies behind the inodes. */
+	readonly outside: Map<Inode, number>;
+	end: number;
 };
 
-/** The metadata area while places are given out. */
-type Area = { readonly places: Place[]; end: number };
-
-function placeOf(area: Area, inode: Inode | undefined): Place | undefined {
-	return inode === undefined ? undefined : area.places[inode.number - 1];
-}
+/** What only a folder has. */
+type Folder = {
+	readonly parent: FolderInode;
+	/** All its names, sorted as bytes, with . and .. in their order. */
+	readonly names: readonly string[];
+	readonly size: number;
+};
 
 // Nothing lies at number 0, so that no inode has it: the root follows.
 const firstOffset = inodeBytes;
 
-const noNames: readonly string[] = [];
-
 function withOpaque(inode: Inode): Xattrs {
-	return inode.opaque ? new Map([...inode.xattrs, [opaqueXattr.name, opaqueXattr.value]]) : inode.xattrs;
+	return inode.kind === "directory" && inode.opaque ? new Map([...inode.xattrs, [opaqueXattr.name, opaqueXattr.value]]) : inode.xattrs;
 }
 
-/** Gives an inode its place. What fits in a block never crosses one: Linux 6.1 refuses links and contents that do. */
-function addPlace(area: Area, inode: Inode, parent: Place | undefined): Place {
-	const xattrs = withOpaque(inode);
-	const names = inode.kind === "directory" ? [".", "..", ...inode.children.keys()].sort() : noNames;
-	const size = inode.kind === "directory" ? direntsBytes(names) : inode.size;
-	const head = inodeBytes + xattrBytes(xattrs);
-	const { data } = inode;
-	const beside = data.kind === "inline" || ((inode.kind === "directory" || inode.kind === "symlink") && head + size <= blockBytes);
-	const bytes = head + (beside ? size : data.kind === "chunks" ? data.map.byteLength : 0);
+function sizeOf(area: Area, inode: Inode): number {
+	if (inode.kind === "directory") return area.folders.get(inode)?.size ?? 0;
+	// Bytes: a target is a byte string.
+	return inode.kind === "file" ? inode.size : inode.kind === "symlink" ? inode.target.length : 0;
+}
+
+/** Whether it has a content that may lie beside it or behind all inodes. */
+function isMovable({ kind }: Inode): boolean {
+	return kind === "directory" || kind === "symlink";
+}
+
+/** The block addresses of a sparse file. */
+function mapOf(inode: Inode): Uint32Array | undefined {
+	return inode.kind === "file" && inode.data.kind === "chunks" ? inode.data.map : undefined;
+}
+
+/** What fits in a block never crosses one: Linux 6.1 refuses links and contents that do. */
+function layoutOf(inode: Inode, size: number, head: number): number {
+	if (inode.kind === "file")
+		return inode.data.kind === "inline" ? layouts.inline : inode.data.kind === "chunks" ? layouts.chunks : layouts.plain;
+	return isMovable(inode) && head + size <= blockBytes ? layouts.inline : layouts.plain;
+}
+
+/** Gives an inode its place. */
+function addPlace(area: Area, inode: Inode, parent: FolderInode): void {
+	const head = inodeBytes + xattrBytes(withOpaque(inode));
+	if (inode.kind === "directory") {
+		const names = [".", "..", ...inode.children.keys()].sort();
+		area.folders.set(inode, { parent, names, size: direntsBytes(names) });
+	}
+	const size = sizeOf(area, inode);
+	const layout = layoutOf(inode, size, head);
+	const bytes = head + (layout === layouts.inline ? size : (mapOf(inode)?.byteLength ?? 0));
 	let offset = area.end;
 	const room = blockBytes - (offset % blockBytes);
 	if (bytes > room) offset += room === blockBytes ? 0 : room;
 	area.end = Math.ceil((offset + bytes) / slotBytes) * slotBytes;
-	const layout = beside ? layouts.inline : data.kind === "chunks" ? layouts.chunks : layouts.plain;
-	const links = inode.kind === "directory" ? 2 : 1;
-	const place: Place = { inode, parent, xattrs, names, size, layout, offset, links, block: 0 };
-	inode.number = area.places.push(place);
-	return place;
+	inode.number = area.inodes.push(inode);
+	area.offsets.push(offset);
+	area.links.push(inode.kind === "directory" ? 2 : 1);
+	if (layout === layouts.plain && isMovable(inode)) area.outside.set(inode, 0);
+}
+
+function addLink(area: Area, inode: Inode): void {
+	area.links[inode.number - 1] = (area.links[inode.number - 1] ?? 0) + 1;
 }
 
 /** Places every inode: those of one folder side by side, since who lists a folder looks at them next. */
-function placeAll(root: Inode): Area {
-	const area: Area = { places: [], end: firstOffset };
-	const folders = [addPlace(area, root, undefined)];
+function placeAll(root: FolderInode): Area {
+	const area: Area = { inodes: [], offsets: [], links: [], folders: new Map(), outside: new Map(), end: firstOffset };
+	addPlace(area, root, root);
+	const folders = [root];
 	for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-		const within: Place[] = [];
-		for (const name of folder.names) {
-			const child = folder.inode.children.get(name);
+		const within: FolderInode[] = [];
+		for (const name of area.folders.get(folder)?.names ?? []) {
+			const child = folder.children.get(name);
 			if (child === undefined) continue; // . and ..
-			const before = placeOf(area, child);
-			if (before !== undefined) {
-				before.links++;
+			if (child.number > 0) {
+				addLink(area, child);
 				continue;
 			}
-			const place = addPlace(area, child, folder);
+			addPlace(area, child, folder);
 			if (child.kind !== "directory") continue;
-			folder.links++;
-			within.push(place);
+			addLink(area, folder);
+			within.push(child);
 		}
-		for (const place of within.reverse()) folders.push(place);
+		for (const child of within.reverse()) folders.push(child);
 	}
 	return area;
 }
 
 /** The bytes a folder or link has as its content. */
-function* contentOf(place: Place, area: Area, data: ErofsData): Iterable<Uint8Array> {
-	const { inode } = place;
+function* contentOf(inode: Inode, area: Area): Iterable<Uint8Array> {
 	if (inode.kind === "symlink") yield encodeBytes(inode.target);
-	else if (inode.data.kind === "inline") yield data.readInline(inode.data, inode.size);
-	else if (inode.kind === "directory") {
-		yield* direntBlocks(place.names, (name) => {
-			const target = name === "." ? place : name === ".." ? (place.parent ?? place) : placeOf(area, inode.children.get(name));
-			if (target === undefined) throw new CortenError("bug", "a layer's inode has no place");
-			return { nid: target.offset / slotBytes, type: kinds[target.inode.kind].dirent };
-		});
-	}
+	if (inode.kind !== "directory") return;
+	const folder = area.folders.get(inode);
+	if (folder === undefined) throw new CortenError("bug", "a layer's folder has no place");
+	yield* direntBlocks(folder.names, (name) => {
+		const target: Inode | undefined = name === "." ? inode : name === ".." ? folder.parent : inode.children.get(name);
+		const offset = area.offsets[(target?.number ?? 0) - 1];
+		if (target === undefined || offset === undefined) throw new CortenError("bug", "a layer's inode has no place");
+		return { nid: offset / slotBytes, type: kinds[target.kind].dirent };
+	});
 }
 
 /** The inode's field that means something else for each kind. */
-function unionOf({ inode, block, layout }: Place): number {
+function unionOf(inode: Inode, area: Area): number {
 	if (inode.kind === "char" || inode.kind === "block") return encodeDevice(inode.major, inode.minor);
-	if (inode.data.kind === "chunks") return inode.data.bits;
-	if (inode.data.kind === "plain") return inode.data.block;
-	return layout === layouts.plain ? block : 0;
+	if (inode.kind === "file") return inode.data.kind === "chunks" ? inode.data.bits : inode.data.kind === "plain" ? inode.data.block : 0;
+	return area.outside.get(inode) ?? 0;
 }
 
 /** Writes the metadata behind the contents. @returns block 0 */
-function writeMetadata(file: BlockFile, data: ErofsData, root: Inode, id: Uint8Array): Uint8Array {
+function writeMetadata(file: BlockFile, data: ErofsData, root: FolderInode, id: Uint8Array): Uint8Array {
 	const area = placeAll(root);
 	const metaBlock = file.align();
 	const start = file.position;
-	const outside = area.places.filter(
-		({ inode, layout }) => layout === layouts.plain && (inode.kind === "directory" || inode.kind === "symlink"),
-	);
 	// fsck.erofs 1.5 reads behind the last inode whether it has attributes or not, and calls a file corrupt that ends there.
-	if (outside.length === 0 && area.end % blockBytes === 0) area.end += slotBytes;
+	if (area.outside.size === 0 && area.end % blockBytes === 0) area.end += slotBytes;
 	let block = metaBlock + Math.ceil(area.end / blockBytes);
-	for (const place of outside) {
-		place.block = block;
-		block += Math.ceil(place.size / blockBytes);
+	for (const inode of area.outside.keys()) {
+		area.outside.set(inode, block);
+		block += Math.ceil(sizeOf(area, inode) / blockBytes);
 	}
 	if (block >= nullBlock) throw new CortenError("invalid-spec", "cannot write layer: it is larger than 16 TiB");
 	const encodedBytes = new Uint8Array(inodeBytes);
 	const encoded = new DataView(encodedBytes.buffer);
 	let chunked = false;
-	for (const place of area.places) {
-		const { inode, xattrs } = place;
-		file.seek(start + place.offset);
-		encodeInode(inode, { ...place, union: unionOf(place), xattrBytes: xattrBytes(xattrs), number: inode.number }, encoded);
+	for (const inode of area.inodes) {
+		const xattrs = withOpaque(inode);
+		const attributeBytes = xattrBytes(xattrs);
+		const size = sizeOf(area, inode);
+		const layout = layoutOf(inode, size, inodeBytes + attributeBytes);
+		const links = area.links[inode.number - 1] ?? 1;
+		file.seek(start + (area.offsets[inode.number - 1] ?? 0));
+		encodeInode(inode, { size, layout, links, union: unionOf(inode, area), xattrBytes: attributeBytes }, encoded);
 		file.write(encodedBytes);
 		if (xattrs.size > 0) file.write(encodeXattrs(xattrs));
-		if (place.layout === layouts.inline) for (const part of contentOf(place, area, data)) file.write(part);
-		if (inode.data.kind !== "chunks") continue;
+		if (layout === layouts.inline) {
+			if (inode.kind === "file") data.writeInline(inode);
+			else for (const part of contentOf(inode, area)) file.write(part);
+		}
+		const map = mapOf(inode);
+		if (map === undefined) continue;
 		chunked = true;
-		const map = new DataView(new ArrayBuffer(inode.data.map.length * 4));
-		for (const [i, address] of inode.data.map.entries()) map.setUint32(i * 4, address, true);
-		file.write(new Uint8Array(map.buffer));
+		const encodedMap = new DataView(new ArrayBuffer(map.length * 4));
+		for (const [i, address] of map.entries()) encodedMap.setUint32(i * 4, address, true);
+		file.write(new Uint8Array(encodedMap.buffer));
 	}
 	file.seek(start + area.end);
-	for (const place of outside) {
+	for (const inode of area.outside.keys()) {
 		file.align();
-		for (const part of contentOf(place, area, data)) file.write(part);
+		for (const part of contentOf(inode, area)) file.write(part);
 	}
 	const blocks = file.align();
-	return encodeSuperBlock({ rootNid: firstOffset / slotBytes, inodes: area.places.length, blocks, metaBlock, id, chunked });
+	return encodeSuperBlock({ rootNid: firstOffset / slotBytes, inodes: area.inodes.length, blocks, metaBlock, id, chunked });
 }
 
 /** A writer of one EROFS layer file at `path`, in a folder that exists. @see LayerWriter */
@@ -171,7 +197,7 @@ export function createErofsWriter(path: string): LayerWriter {
 	file.seek(blockBytes);
 	const data = new ErofsData(file, folder);
 	return {
-		open: (inode: Inode, extents: Extents | undefined) => data.open(inode, extents),
+		open: (inode: FileInode, extents: Extents | undefined) => data.open(inode, extents),
 		write: (bytes) => data.write(bytes),
 		close: () => data.close(),
 		commit: (root, id) => file.commit(path, writeMetadata(file, data, root, id)),

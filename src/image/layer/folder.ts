@@ -27,7 +27,7 @@ import { encodeDevice, kinds } from "./erofs-format.ts";
 import { removeTree } from "./folder-remove.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { Extents } from "./sparse.ts";
-import type { Inode } from "./tree.ts";
+import type { FileInode, FolderInode, Inode } from "./tree.ts";
 import { opaqueXattr } from "./xattrs.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -68,7 +68,7 @@ function setAttributes(folder: Fd, name: string, inode: Inode, caller: Caller): 
 	if (inode.kind !== "symlink") check(syscall(nr.fchmodat, folder.number, path, inode.mode), what);
 	const opaque = [caller.root ? opaqueXattr.name : opaqueXattr.userName, opaqueXattr.value] as const;
 	const kept = caller.root ? [...inode.xattrs] : [...inode.xattrs].filter(([key]) => !key.startsWith("trusted."));
-	const xattrs = inode.opaque ? [...kept, opaque] : kept;
+	const xattrs = inode.kind === "directory" && inode.opaque ? [...kept, opaque] : kept;
 	for (const [key, value] of xattrs) {
 		// The magic link is the descriptor itself; only the last component is the layer's, and it is not followed.
 		const full = cBytes(`/proc/self/fd/${folder.number}/${name}`);
@@ -79,11 +79,11 @@ function setAttributes(folder: Fd, name: string, inode: Inode, caller: Caller): 
 }
 
 /** Makes everything but folders, under a number in the staging folder. @returns false for a device that only root of the machine may make */
-function makeStaged(staging: Fd, name: string, inode: Inode, caller: Caller): boolean {
+function makeStaged(staging: Fd, name: string, inode: Exclude<Inode, FolderInode>, caller: Caller): boolean {
 	const path = cBytes(name);
 	const what = `cannot make layer ${inode.kind}`;
 	if (inode.kind === "symlink") check(syscall(nr.symlinkat, cBytes(inode.target), staging.number, path), what);
-	else if (inode.data.kind !== "staged") {
+	else if (inode.kind !== "file") {
 		const made = syscall(nr.mknodat, staging.number, path, kinds[inode.kind].mode | 0o600, encodeDevice(inode.major, inode.minor));
 		if (made === EPERM && !caller.root) return false;
 		check(made, what);
@@ -93,7 +93,7 @@ function makeStaged(staging: Fd, name: string, inode: Inode, caller: Caller): bo
 }
 
 /** Links the tree together below `root`: folders outward in, their attributes on the way back since filling them changes times. */
-function makeTree(tree: Inode, root: Fd, staging: Fd, caller: Caller): void {
+function makeTree(tree: FolderInode, root: Fd, staging: Fd, caller: Caller): void {
 	let count = 0;
 	const stack = [{ inode: tree, fd: root, name: ".", children: tree.children.entries() }];
 	try {
@@ -113,7 +113,7 @@ function makeTree(tree: Inode, root: Fd, staging: Fd, caller: Caller): void {
 			}
 			const made = inode.number > 0;
 			if (!made) inode.number = ++count;
-			const number = inode.data.kind === "staged" ? inode.data.name : `n${inode.number}`;
+			const number = inode.kind === "file" && inode.data.kind === "staged" ? inode.data.name : `n${inode.number}`;
 			if (!made && !makeStaged(staging, number, inode, caller)) continue;
 			check(
 				syscall(nr.linkat, staging.number, cBytes(number), top.fd.number, cBytes(name), 0),
@@ -132,7 +132,7 @@ class StagedFile {
 	#extent = 0;
 	#left: number;
 
-	constructor(fd: Fd, inode: Inode, extents: Extents | undefined) {
+	constructor(fd: Fd, inode: FileInode, extents: Extents | undefined) {
 		this.#fd = fd;
 		this.#extents = extents ?? [0, inode.size];
 		this.#left = this.#extents[1] ?? 0;

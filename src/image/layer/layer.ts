@@ -11,7 +11,7 @@ import { createFolderWriter } from "./folder.ts";
 import { inflate } from "./inflate.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import { readTar, TarInput, type TarLimits, type TarSink } from "./tar.ts";
-import { createTree, type Inode, placeEntry } from "./tree.ts";
+import { createTree, type FolderInode, placeEntry } from "./tree.ts";
 
 export { readLayerFile } from "./layer-read.ts";
 
@@ -33,7 +33,7 @@ export const defaultLimits: LayerLimits = {
 	ratioFromBytes: 2 ** 32,
 };
 
-const collectBytes = 32 << 20;
+const collectBytes = 16 << 20;
 
 /** Where a layer goes and what it must be. */
 export type LayerOptions = {
@@ -45,7 +45,7 @@ export type LayerOptions = {
 };
 
 /** Entries go into the tree, contents to the writer. */
-function createSink(root: Inode, writer: LayerWriter): TarSink {
+function createSink(root: FolderInode, writer: LayerWriter): TarSink {
 	let wanted = false;
 	return {
 		begin(entry) {
@@ -100,7 +100,7 @@ export async function createLayer(
 		bytes += chunk.length;
 		checkBomb(bytes, inflated.compressedBytes(), limits);
 		hash.update(chunk);
-		// zlib makes a buffer a chunk, and the collector lets hundreds of them stand: a round each 32 MiB keeps memory flat at 5 % of time.
+		// zlib makes a buffer a chunk, and the collector lets hundreds of them stand: a round each 16 MiB keeps memory flat at 5 % of time.
 		if (Math.floor(bytes / collectBytes) !== Math.floor((bytes - chunk.length) / collectBytes)) Bun.gc(true);
 		if (finished) continue; // what follows the end mark belongs to the digest, not to the layer
 		input.push(chunk);
@@ -112,6 +112,8 @@ export async function createLayer(
 		throw new CortenError("integrity", `cannot verify layer "${diffID}": its bytes have the digest ${algorithm}:${actual}`);
 	input.end();
 	if (!finished) reader.next();
+	// Metadata is encoded in a burst: on top of what reading has left it would be the most a pull ever holds.
+	Bun.gc(true);
 	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));
 	return { kind, path };
 }

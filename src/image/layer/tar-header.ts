@@ -26,8 +26,8 @@ export type TarHeader = {
 
 /** Bytes up to the first NUL. */
 function field(block: Uint8Array, at: number, length: number): string {
-	const end = block.subarray(at, at + length).indexOf(0);
-	return decodeBytes(block, at, at + (end < 0 ? length : end));
+	const end = block.indexOf(0, at);
+	return end === at ? "" : decodeBytes(block, at, end < 0 ? at + length : Math.min(end, at + length));
 }
 
 /** GNU's base-256: bit 7 of the first byte marks it, bit 6 is the sign, big-endian two's complement. */

@@ -46,6 +46,14 @@ export class TarInput {
 		this.#ended = true;
 	}
 
+	/** Exactly `length` bytes, and others behind them passed over, where the chunk has them all: most of a tar is read by this, and a generator a field would be most of its garbage. */
+	ready(length: number, over = 0): Uint8Array | undefined {
+		if (this.#chunk.length - this.#at < length + over) return undefined;
+		const part = this.#chunk.subarray(this.#at, this.#at + length);
+		this.#at += length + over;
+		return part;
+	}
+
 	/** One to `max` bytes, or none at the stream's end. */
 	*some(max: number): Generator<void, Uint8Array, void> {
 		while (this.#at === this.#chunk.length && !this.#ended) yield;
@@ -95,6 +103,13 @@ function cutAtNul(bytes: Uint8Array): string {
 	return decodeBytes(bytes, 0, end < 0 ? bytes.length : end);
 }
 
+/** As readData, where the chunk has all of it; otherwise nothing has happened. */
+function passData(input: TarInput, size: number, sink: TarSink | undefined): boolean {
+	const data = input.ready(size, padding(size));
+	if (data !== undefined) sink?.data(data);
+	return data !== undefined;
+}
+
 /** Passes on or skips the data of one entry. */
 function* readData(input: TarInput, size: number, sink: TarSink | undefined, name: string): Generator<void, void, void> {
 	for (let left = size; left > 0; ) {
@@ -116,7 +131,7 @@ export function* readTar(input: TarInput, sink: TarSink, limits: TarLimits): Gen
 	let prefix = fresh;
 	let zeroBlocks = 0;
 	for (let count = 0; ; ) {
-		const block = yield* input.exactly(blockBytes, "a header", true);
+		const block = input.ready(blockBytes) ?? (yield* input.exactly(blockBytes, "a header", true));
 		if (block.length === 0) {
 			if (prefix.pax !== noRecords || prefix.longName !== undefined || prefix.longLink !== undefined)
 				throw truncated("an extended header's entry");
@@ -145,51 +160,56 @@ export function* readTar(input: TarInput, sink: TarSink, limits: TarLimits): Gen
 		const name = entryName(header, prefix);
 		if (header.type === "V")
 			yield* readData(input, Math.max(0, header.size), undefined, name); // a volume's label makes nothing
-		else yield* readEntry(input, sink, header, block, prefix, name);
-		prefix = { ...fresh, globals: prefix.globals };
+		else {
+			const { stored, size, extents } = plainShape(header, prefix, name) ?? (yield* readShape(input, header, block, prefix, name));
+			const entry = createEntry(header, prefix, name, size, extents);
+			const wanted = entry.kind === "file" ? sink : undefined;
+			sink.begin(entry);
+			if (stored > 0 && !passData(input, stored, wanted)) yield* readData(input, stored, wanted, name);
+			wanted?.end();
+		}
+		prefix = prefix.globals === noRecords ? fresh : { ...fresh, globals: prefix.globals };
 	}
 }
 
-/** Reads what follows an entry's own header: the rest of a sparse map, then data. */
-function* readEntry(
+/** Bytes stored behind the headers, and what they mean. */
+type Shape = { readonly stored: number; readonly size: number; readonly extents: Extents | undefined };
+
+/** The shape that the headers tell; undefined when a map follows them. */
+function plainShape(header: TarHeader, prefix: EntryPrefix, name: string): Shape | undefined {
+	const stored = storedSize(header, prefix, name);
+	if (header.type === "S") return undefined;
+	const sparse = hasData(header.type) && prefix.pax !== noRecords ? decodePaxSparse(prefix.pax, name) : undefined;
+	if (sparse?.kind === "data") return undefined;
+	if (sparse?.kind !== "map") return { stored, size: stored, extents: undefined };
+	return { stored, size: sparse.size, extents: checkExtents(sparse.numbers, stored, sparse.size, name) };
+}
+
+/** Reads the map that follows the headers. */
+function* readShape(
 	input: TarInput,
-	sink: TarSink,
 	header: TarHeader,
 	block: Uint8Array,
 	prefix: EntryPrefix,
 	name: string,
-): Generator<void, void, void> {
+): Generator<void, Shape, void> {
 	let stored = storedSize(header, prefix, name);
-	let size = stored;
-	let extents: Extents | undefined;
+	const what = `the sparse map of ${formatBytes(name)}`;
 	if (header.type === "S") {
-		size = parseNumber(block, 483, 12, "real size", name);
+		const size = parseNumber(block, 483, 12, "real size", name);
 		const numbers: number[] = [];
-		for (let more = addOldExtents(block, true, numbers, name); more; ) {
-			more = addOldExtents(yield* input.exactly(blockBytes, `the sparse map of ${formatBytes(name)}`), false, numbers, name);
-		}
-		extents = checkExtents(numbers, stored, size, name);
-	} else if (hasData(header.type)) {
-		const sparse = decodePaxSparse(prefix.pax, name);
-		if (sparse.kind === "map") {
-			size = sparse.size;
-			extents = checkExtents(sparse.numbers, stored, size, name);
-		} else if (sparse.kind === "data") {
-			size = sparse.size;
-			const map = readDataMap(name);
-			map.next();
-			for (;;) {
-				stored -= blockBytes;
-				if (stored < 0) throw brokenEntry(name, "its sparse map is longer than its data");
-				const step = map.next(yield* input.exactly(blockBytes, `the sparse map of ${formatBytes(name)}`));
-				if (step.done !== true) continue;
-				extents = checkExtents(step.value.numbers, stored, size, name);
-				break;
-			}
-		}
+		for (let more = addOldExtents(block, true, numbers, name); more; )
+			more = addOldExtents(yield* input.exactly(blockBytes, what), false, numbers, name);
+		return { stored, size, extents: checkExtents(numbers, stored, size, name) };
 	}
-	const entry = createEntry(header, prefix, name, size, extents);
-	sink.begin(entry);
-	yield* readData(input, stored, entry.kind === "file" ? sink : undefined, name);
-	if (entry.kind === "file") sink.end();
+	const sparse = decodePaxSparse(prefix.pax, name);
+	if (sparse.kind !== "data") throw new CortenError("bug", "a tar entry has no sparse map");
+	const map = readDataMap(name);
+	map.next();
+	for (;;) {
+		stored -= blockBytes;
+		if (stored < 0) throw brokenEntry(name, "its sparse map is longer than its data");
+		const step = map.next(yield* input.exactly(blockBytes, what));
+		if (step.done === true) return { stored, size: sparse.size, extents: checkExtents(step.value.numbers, stored, sparse.size, name) };
+	}
 }

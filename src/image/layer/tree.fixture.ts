@@ -1,13 +1,13 @@
 // Shows a layer's tree as text for tests: one line an entry, sorted, without the root unless it is opaque.
 
 import { readTar, TarInput } from "./tar.ts";
-import { createTree, type Inode, isWhiteout, placeEntry } from "./tree.ts";
+import { createTree, type FolderInode, type Inode, isWhiteout, placeEntry } from "./tree.ts";
 
 /** The lines of a tree: `a/ 755`, `a/f 3`, `l -> target`, `w whiteout`, `n = a/f` for a second name of one inode. */
-export function describeTree(root: Inode): string[] {
+export function describeTree(root: FolderInode): string[] {
 	const lines: string[] = root.opaque ? ["/ opaque"] : [];
 	const first = new Map<Inode, string>();
-	const visit = (folder: Inode, prefix: string) => {
+	const visit = (folder: FolderInode, prefix: string) => {
 		for (const name of [...folder.children.keys()].sort()) {
 			const inode = folder.children.get(name);
 			if (inode === undefined) continue;
@@ -29,7 +29,7 @@ export function describeTree(root: Inode): string[] {
 }
 
 /** The tree of a whole archive. */
-export function treeOf(tar: Uint8Array): Inode {
+export function treeOf(tar: Uint8Array): FolderInode {
 	const root = createTree();
 	const ignore = () => undefined;
 	const input = new TarInput();

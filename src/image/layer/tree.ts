@@ -7,15 +7,15 @@
 // - a whiteout hides lower layers only: beside an entry of the same layer the entry wins, and a folder becomes opaque
 // @see image-spec layer.md; Linux Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories"
 
-import { brokenEntry } from "./bytes.ts";
+import { brokenEntry, ownBytes } from "./bytes.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { checkXattrs, type Xattrs } from "./xattrs.ts";
 
 /** Where a file's content lies; made by a writer, only understood by it. */
 export type FileData =
 	| { readonly kind: "empty" }
-	/** In the writer's scratch file from there, to be put beside the inode. */
-	| { readonly kind: "inline"; readonly at: number }
+	/** In the writer's scratch file, to be put beside the inode; the inode says where, so that one object does for all. */
+	| { readonly kind: "inline" }
 	/** Contiguous blocks of the layer file. */
 	| { readonly kind: "plain"; readonly block: number }
 	/** One block address a chunk of `4096 << bits` bytes; 0xffffffff is a hole. */
@@ -23,30 +23,49 @@ export type FileData =
 	/** A file of this name in the folder writer's staging folder. */
 	| { readonly kind: "staged"; readonly name: string };
 
-/** One inode; a hard link is the same object under two names. Mutable while the layer is read. */
-export type Inode = {
-	readonly kind: "file" | "symlink" | "char" | "block" | "directory" | "fifo";
+/** What every inode has. */
+type Attributes = {
 	mode: number;
 	uid: number;
 	gid: number;
 	seconds: number;
 	nanoseconds: number;
 	xattrs: Xattrs;
-	/** Bytes: of a file its size, of a symbolic link the target's. */
-	readonly size: number;
-	readonly target: string;
-	readonly major: number;
-	readonly minor: number;
-	/** Of a folder, by byte string. */
-	readonly children: Map<string, Inode>;
-	/** Of a folder: nothing of the same folder in lower layers shows through. */
-	opaque: boolean;
-	data: FileData;
 	/** Which inode it is of the finished tree, 1 upwards, as its writer counts; 0 before. A field, since a Map of a million is 50 MB. */
 	number: number;
 };
 
-const noChildren: Map<string, Inode> = new Map();
+/** A regular file. */
+export type FileInode = Attributes & {
+	readonly kind: "file";
+	/** Bytes, holes included. */
+	readonly size: number;
+	data: FileData;
+	/** Where inline data begins in the scratch file. */
+	scratchAt: number;
+};
+
+/** A folder. */
+export type FolderInode = Attributes & {
+	readonly kind: "directory";
+	/** By byte string. */
+	readonly children: Map<string, Inode>;
+	/** Nothing of the same folder in lower layers shows through. */
+	opaque: boolean;
+};
+
+/** A symbolic link. */
+export type LinkInode = Attributes & { readonly kind: "symlink"; readonly target: string };
+
+/** A device or a pipe. */
+export type DeviceInode = Attributes & { readonly kind: "char" | "block" | "fifo"; readonly major: number; readonly minor: number };
+
+/**
+ * One inode; a hard link is the same object under two names. Mutable while the layer is read. Each kind has its own fields and no others:
+ * a pull holds one of these for every file.
+ */
+export type Inode = FileInode | FolderInode | LinkInode | DeviceInode;
+
 const empty: FileData = { kind: "empty" };
 const noXattrs: Xattrs = new Map();
 const nameMax = 255;
@@ -54,35 +73,15 @@ const depthMax = 512;
 const followMax = 40;
 const whiteoutPrefix = ".wh.";
 
-function createInode(
-	kind: Inode["kind"],
-	entry: Pick<TarEntry, "mode" | "uid" | "gid" | "seconds" | "nanoseconds">,
-	fields: Partial<Inode> = {},
-): Inode {
-	return {
-		kind,
-		mode: entry.mode,
-		uid: entry.uid,
-		gid: entry.gid,
-		seconds: entry.seconds,
-		nanoseconds: entry.nanoseconds,
-		xattrs: fields.xattrs ?? noXattrs,
-		size: fields.size ?? 0,
-		target: fields.target ?? "",
-		major: fields.major ?? 0,
-		minor: fields.minor ?? 0,
-		children: kind === "directory" ? new Map() : noChildren,
-		opaque: fields.opaque ?? false,
-		data: empty,
-		number: 0,
-	};
-}
-
 const rootsOwn = { mode: 0o755, uid: 0, gid: 0, seconds: 0, nanoseconds: 0 };
 
+function createFolder(seconds: number, nanoseconds: number, opaque: boolean): FolderInode {
+	return { kind: "directory", ...rootsOwn, seconds, nanoseconds, xattrs: noXattrs, number: 0, children: new Map(), opaque };
+}
+
 /** A layer with nothing but its root. */
-export function createTree(): Inode {
-	return createInode("directory", rootsOwn);
+export function createTree(): FolderInode {
+	return createFolder(0, 0, false);
 }
 
 /** overlayfs' whiteout: a character device 0/0. A tar may hold one as such, made from an upper folder; it means the same. */
@@ -106,11 +105,10 @@ function checkPart(part: string, entry: string): void {
 }
 
 /** Puts a folder where there is none; over a whiteout it must stay hidden what the whiteout hid. */
-function makeDirectory(parent: Inode, part: string, entry: TarEntry, fields: Partial<Inode> = {}): Inode {
+function makeDirectory(parent: FolderInode, part: string, entry: TarEntry): FolderInode {
 	const before = parent.children.get(part);
-	const opaque = before !== undefined && isWhiteout(before);
-	const made = createInode("directory", { ...rootsOwn, seconds: entry.seconds, nanoseconds: entry.nanoseconds }, { ...fields, opaque });
-	parent.children.set(part, made);
+	const made = createFolder(entry.seconds, entry.nanoseconds, before !== undefined && isWhiteout(before));
+	parent.children.set(ownBytes(part), made);
 	return made;
 }
 
@@ -119,7 +117,7 @@ function makeDirectory(parent: Inode, part: string, entry: TarEntry, fields: Par
  * @param make whether missing folders are made; else undefined is returned for them
  * @throws `invalid-spec` when a part is no folder, links form a loop or the tree gets too deep
  */
-function walk(root: Inode, parts: readonly string[], entry: TarEntry, make: boolean): Inode | undefined {
+function walk(root: FolderInode, parts: readonly string[], entry: TarEntry, make: boolean): FolderInode | undefined {
 	const stack = [root];
 	const left = parts.toReversed();
 	let follows = 0;
@@ -148,7 +146,7 @@ function walk(root: Inode, parts: readonly string[], entry: TarEntry, make: bool
 	return stack[stack.length - 1];
 }
 
-function placeWhiteout(parent: Inode, last: string, entry: TarEntry): void {
+function placeWhiteout(parent: FolderInode, last: string, entry: TarEntry): void {
 	if (last === ".wh..wh..opq") {
 		parent.opaque = true;
 		return;
@@ -157,11 +155,12 @@ function placeWhiteout(parent: Inode, last: string, entry: TarEntry): void {
 	// ".wh.", ".wh.." and ".wh..." would name the folder itself or its parent.
 	if (hidden === "" || hidden === "." || hidden === "..") throw brokenEntry(entry.name, "it is a whiteout of nothing");
 	const existing = parent.children.get(hidden);
-	if (existing === undefined) parent.children.set(hidden, createInode("char", { ...rootsOwn, mode: 0 }));
+	if (existing === undefined)
+		parent.children.set(ownBytes(hidden), { kind: "char", ...rootsOwn, mode: 0, xattrs: noXattrs, number: 0, major: 0, minor: 0 });
 	else if (existing.kind === "directory") existing.opaque = true;
 }
 
-function placeLink(root: Inode, parent: Inode, last: string, entry: TarEntry): void {
+function placeLink(root: FolderInode, parent: FolderInode, last: string, entry: TarEntry): void {
 	const parts = cleanName(entry.target, entry.name);
 	const linked = parts.pop();
 	const target = linked === undefined ? root : walk(root, parts, entry, false)?.children.get(linked);
@@ -170,7 +169,7 @@ function placeLink(root: Inode, parent: Inode, last: string, entry: TarEntry): v
 	parent.children.set(last, target);
 }
 
-function placeDirectory(root: Inode, parent: Inode | undefined, last: string, entry: TarEntry, xattrs: Xattrs): void {
+function placeDirectory(root: FolderInode, parent: FolderInode | undefined, last: string, entry: TarEntry, xattrs: Xattrs): void {
 	const existing = parent === undefined ? root : parent.children.get(last);
 	const directory = existing?.kind === "directory" ? existing : parent === undefined ? root : makeDirectory(parent, last, entry);
 	directory.mode = entry.mode;
@@ -187,44 +186,46 @@ function placeDirectory(root: Inode, parent: Inode | undefined, last: string, en
  * @returns the inode when it is a file whose data is wanted; undefined for everything else
  * @throws `invalid-spec` naming the entry
  */
-export function placeEntry(root: Inode, entry: TarEntry): Inode | undefined {
+export function placeEntry(root: FolderInode, entry: TarEntry): FileInode | undefined {
 	const parts = cleanName(entry.name, entry.name);
 	// aufs kept its own matters in .wh..wh.*; images made on it still hold them, and nobody looks.
 	if (parts.some((part) => part.startsWith(".wh..wh.") && part !== ".wh..wh..opq")) return undefined;
-	const last = parts.pop();
+	const cut = parts.pop();
 	if (parts.some((part) => part.startsWith(whiteoutPrefix))) throw brokenEntry(entry.name, "it lies below a whiteout");
 	const xattrs = entry.xattrs.size === 0 ? noXattrs : checkXattrs(entry.xattrs, entry.kind, entry.name);
-	if (last === undefined) {
+	if (cut === undefined) {
 		if (entry.kind !== "directory") throw brokenEntry(entry.name, "the root is not a folder");
 		placeDirectory(root, undefined, "", entry, xattrs);
 		return undefined;
 	}
 	const parent = walk(root, parts, entry, true) ?? root;
+	const last = ownBytes(cut);
 	checkPart(last, entry.name);
 	if (last.startsWith(whiteoutPrefix)) {
 		placeWhiteout(parent, last, entry);
 		return undefined;
 	}
-	const { kind } = entry;
-	if (kind === "link") placeLink(root, parent, last, entry);
-	else if (kind === "directory") placeDirectory(root, parent, last, entry, xattrs);
+	if (entry.kind === "link") placeLink(root, parent, last, entry);
+	else if (entry.kind === "directory") placeDirectory(root, parent, last, entry, xattrs);
 	else {
-		const inode = createInode(kind, entry, { xattrs, ...checkedFields(entry) });
+		const inode = createInode(entry.kind, entry, xattrs);
 		parent.children.set(last, inode);
-		if (kind === "file") return inode;
+		if (inode.kind === "file") return inode;
 	}
 	return undefined;
 }
 
-/** What only some kinds have. */
-function checkedFields(entry: TarEntry): Partial<Inode> {
-	if (entry.kind === "file") return { size: entry.size };
-	if (entry.kind === "symlink") {
+function createInode(kind: Exclude<Inode["kind"], "directory">, entry: TarEntry, xattrs: Xattrs): Inode {
+	// Written out: one object and no other, a hundred thousand times.
+	const { mode, uid, gid, seconds, nanoseconds } = entry;
+	if (kind === "file")
+		return { kind, mode, uid, gid, seconds, nanoseconds, xattrs, number: 0, size: entry.size, data: empty, scratchAt: 0 };
+	if (kind === "symlink") {
 		if (entry.target === "") throw brokenEntry(entry.name, "its symbolic link points nowhere");
-		return { target: entry.target, size: entry.target.length };
+		return { kind, mode, uid, gid, seconds, nanoseconds, xattrs, number: 0, target: entry.target };
 	}
 	// The kernel's dev_t in a file system: 12 bits of major, 20 of minor.
 	const { major, minor } = entry;
 	if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff) throw brokenEntry(entry.name, "its device number is out of range");
-	return { major, minor };
+	return { kind, mode, uid, gid, seconds, nanoseconds, xattrs, number: 0, major, minor };
 }

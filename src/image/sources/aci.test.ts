@@ -9,7 +9,7 @@ import { decodeRecipe, followRecipe } from "../aci/recipe.ts";
 import { decodeConfig } from "../config.ts";
 import { archive, type Member, streamOf } from "../layer/tar.fixture.ts";
 import { readTar, TarInput } from "../layer/tar.ts";
-import { createTree, type Inode, placeEntry } from "../layer/tree.ts";
+import { createTree, type FileInode, type FolderInode, type Inode, placeEntry } from "../layer/tree.ts";
 import { aciSource } from "./aci.ts";
 
 type File = string | Member;
@@ -45,7 +45,7 @@ async function render(specs: Readonly<Record<string, Spec>>): Promise<Record<str
 function overlay(tree: Record<string, string>, tar: Uint8Array): void {
 	const root = createTree();
 	const contents = new Map<Inode, string>();
-	let current: Inode | undefined;
+	let current: FileInode | undefined;
 	const input = new TarInput();
 	const reader = readTar(
 		input,
@@ -64,7 +64,7 @@ function overlay(tree: Record<string, string>, tar: Uint8Array): void {
 	reader.next();
 	input.push(tar);
 	reader.next();
-	const walk = (folder: Inode, path: string) => {
+	const walk = (folder: FolderInode, path: string) => {
 		for (const [name, inode] of folder.children) {
 			const own = `${path}${name}`;
 			if (inode.kind !== "directory" || (tree[`${own}/`] === undefined && tree[own] !== undefined)) {

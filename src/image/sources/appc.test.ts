@@ -5,7 +5,7 @@ import { temporaryFolder } from "../../../test/support/images.ts";
 import { CortenError } from "../../base/errors.ts";
 import { parseReference } from "../reference.ts";
 import { isRegistryAbsent } from "./absent.ts";
-import { mayBeAppc, registryOrAppc } from "./appc.ts";
+import { mayBeAppc, registryOrAppc } from "./registry-or-appc.ts";
 import type { ImageSource, RootDocument } from "./source.ts";
 
 test("names of docker.io, with ports and with digests are registries' alone", () => {

@@ -1,10 +1,9 @@
 // Images of appc's by name: found by discovery, verified, and read as ACIs with the dependencies they name, which are found and verified the
-// same way. Also the check of an ACI on this machine before it may run, and a registry's reference that discovery takes over.
+// same way. Also the check of an ACI on this machine before it may run.
 // @see appc spec discovery.md; docs/decisions/0027
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { CortenError, isError, joinCauses } from "../../base/errors.ts";
-import { type AppcPair, isAppcIdentifier } from "../../spec/appc.ts";
+import type { AppcPair } from "../../spec/appc.ts";
 import type { Platform } from "../../spec/image.ts";
 import { folderResolver, type ResolveDependency } from "../aci/dependencies.ts";
 import { type AppString, formatAppString, parseAppString } from "../appc/app-string.ts";
@@ -12,8 +11,7 @@ import { checkAsked, fetchAci, verifyBeside } from "../appc/fetch.ts";
 import { type Web, type WebOptions, webOf } from "../appc/web.ts";
 import { hostPlatform } from "../platform.ts";
 import type { PullProgress } from "../pull-layers.ts";
-import { formatReference, parseReference, type Reference } from "../reference.ts";
-import { isRegistryAbsent } from "./absent.ts";
+import { formatReference, parseReference } from "../reference.ts";
 import { aciSource } from "./aci.ts";
 import type { ImageSource } from "./source.ts";
 
@@ -125,56 +123,4 @@ export async function signedAciSource(path: string, options: AppcSourceOptions):
 		};
 		return await aciSource(path, { temporaryFolder: folder, resolveDependency, check: ({ name }) => verify(path, name) });
 	});
-}
-
-/** Whether a reference may also be the name of an image of appc's: no digest, no port, a host that is not docker's. */
-export function mayBeAppc({ domain, repository, digest }: Reference): boolean {
-	return digest === undefined && domain !== "docker.io" && !domain.includes(":") && isAppcIdentifier(`${domain}/${repository}`);
-}
-
-/**
- * A reference whose registry is asked first, and discovery when there is no registry, or not this image in it. What else is wrong with a registry (a
- * certificate, a password, its own failure) stays an error: an image must not come from elsewhere because of it.
- */
-export function registryOrAppc(registry: ImageSource, reference: Reference, options: AppcSourceOptions): ImageSource {
-	let chosen = registry;
-	const name = formatReference(reference);
-	const take = async (why: string) => {
-		try {
-			chosen = await appcSource(
-				`${reference.domain}/${reference.repository}:${reference.tag ?? "latest"}`.replace(/:latest$/, ""),
-				options,
-			);
-		} catch (error) {
-			if (!isError(error)) throw error;
-			const { code, hint } = error;
-			throw new CortenError(code, `cannot find "${name}": its registry: ${why}; discovery: ${joinCauses(error)}`, {
-				...(hint === undefined ? {} : { hint }),
-			});
-		}
-		return await chosen.root();
-	};
-	return {
-		names: () => (chosen === registry ? registry.names() : [...new Set([name, ...chosen.names()])]),
-		root: async () => {
-			let document: Awaited<ReturnType<ImageSource["root"]>>;
-			try {
-				document = await registry.root();
-			} catch (error) {
-				if (!isRegistryAbsent(error)) throw error;
-				return await take(joinCauses(error));
-			}
-			// A web server that answers everything with a page.
-			if (document.mediaType === "text/html") return await take(`"${reference.domain}" answers with a web page`);
-			return document;
-		},
-		manifest: (descriptor) => chosen.manifest(descriptor),
-		blob: (descriptor) => chosen.blob(descriptor),
-		spooled: (descriptor) => chosen.spooled?.(descriptor),
-		warnings: () => chosen.warnings?.() ?? [],
-		[Symbol.asyncDispose]: async () => {
-			await registry[Symbol.asyncDispose]();
-			if (chosen !== registry) await chosen[Symbol.asyncDispose]();
-		},
-	};
 }

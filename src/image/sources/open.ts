@@ -85,6 +85,6 @@ async function openReference(plain: Reference, text: string, options: SourceOpti
 	const registry = placedSource(names, config, { tlsVerify: true, ...options.registry });
 	const [reference = plain] = names;
 	if (explicit || options.appc === undefined || names.length > 1) return registry;
-	const { mayBeAppc, registryOrAppc } = await import("./appc.ts");
+	const { mayBeAppc, registryOrAppc } = await import("./registry-or-appc.ts");
 	return mayBeAppc(reference) ? registryOrAppc(registry, reference, appcOptions(options)) : registry;
 }
