@@ -9,7 +9,7 @@ import { hasRuntime, type RuntimeName, runtimeNames } from "../test/support/runt
 import { top } from "./lib/files.ts";
 
 /** The long ones first, so that the last worker is not left alone with them. The guests come last: they wait more than they work. */
-const longest = ["chaos", "stdio", "run", "security"];
+const longest = ["large", "chaos", "stdio", "run", "security"];
 const workers = 2;
 const fileLimitMs = 8 * 60_000;
 

@@ -20,7 +20,8 @@ export type TarEntry = {
 const typeflags = { file: "0", hardlink: "1", symlink: "2", character: "3", folder: "5" } as const;
 const blockBytes = 512;
 
-function header(entry: TarEntry, size: number): Uint8Array {
+/** The header block of a member whose `size` bytes of content come from elsewhere. */
+export function tarHeader(entry: TarEntry, size: number): Uint8Array {
 	const block = new Uint8Array(blockBytes);
 	const put = (at: number, length: number, value: string) => {
 		const bytes = new TextEncoder().encode(value);
@@ -50,7 +51,7 @@ export function writeTar(entries: readonly TarEntry[]): Uint8Array {
 	const parts: Uint8Array[] = [];
 	for (const entry of entries) {
 		const data = typeof entry.data === "string" ? new TextEncoder().encode(entry.data) : (entry.data ?? new Uint8Array());
-		parts.push(header(entry, data.length), data, new Uint8Array((blockBytes - (data.length % blockBytes)) % blockBytes));
+		parts.push(tarHeader(entry, data.length), data, new Uint8Array((blockBytes - (data.length % blockBytes)) % blockBytes));
 	}
 	parts.push(new Uint8Array(2 * blockBytes));
 	return new Uint8Array(Buffer.concat(parts));

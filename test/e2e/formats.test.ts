@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Docker, startDocker } from "../support/clients/docker.ts";
+import { imageID, podmanIn, rawDigest, skopeo } from "../support/clients/images.ts";
 import { lacks } from "../support/clients/scratch.ts";
 import { top } from "../support/corten.ts";
-import { type ImageRecipe, makeImage, makeIndex, passwdLayer, sha256, type TestImage, writeImages } from "../support/images.ts";
+import { type ImageRecipe, makeImage, makeIndex, passwdLayer, type TestImage, writeImages } from "../support/images.ts";
 import { must } from "../support/must.ts";
 import { testWhen } from "../support/skip.ts";
 
@@ -20,10 +21,6 @@ function corten(...args: readonly string[]): string {
 	return must([`${top}/build/corten`, "--root", `${folder}/root`, "--runroot", `${folder}/run`, ...args]).toString();
 }
 
-const skopeo = ["skopeo", "--insecure-policy"];
-const rawDigest = (place: string) => sha256(must([...skopeo, "inspect", "--raw", place]));
-const imageID = (place: string) =>
-	(JSON.parse(must([...skopeo, "inspect", "--raw", place]).toString()) as { config: { digest: string } }).config.digest;
 const file = (index: number) => ({ path: `f${index}`, kind: "file", data: `${index}` }) as const;
 const many = (count: number) => [passwdLayer, ...Array.from({ length: count - 1 }, (_, index) => [file(index)])];
 
@@ -237,19 +234,19 @@ describe("docker", () => {
 const noPodman = lacks("podman");
 describe("podman", () => {
 	const whenPodman = testWhen(noPodman === undefined, noPodman ?? "");
-	const podman = (...args: readonly string[]) => {
-		const places = ["--root", `${folder}/podman/root`, "--runroot", `${folder}/podman/run`, "--tmpdir", `${folder}/podman/tmp`];
-		return must(["podman", ...places, "--storage-driver", "vfs", "--events-backend", "none", ...args]).toString();
-	};
+	let podman: ReturnType<typeof podmanIn>;
+	beforeAll(() => {
+		podman = podmanIn(`${folder}/podman`);
+	});
+	const policy = () => ["--signature-policy", `${folder}/podman/policy.json`];
 	for (const format of ["docker-archive", "oci-archive"]) {
 		whenPodman(`loads what corten saved as ${format}, and corten loads what it saves`, () => {
-			writeFileSync(`${folder}/policy.json`, '{"default":[{"type":"insecureAcceptAnything"}]}');
 			const name = "example.com/shape:ten";
 			const from = `${folder}/ten.${format === "oci-archive" ? "oci" : "docker"}.tar`;
-			podman("load", "-q", "--signature-policy", `${folder}/policy.json`, "-i", from);
+			podman("load", "-q", ...policy(), "-i", from);
 			const id = podman("image", "inspect", "--format", "{{.Id}}", name).trim();
 			expect(`sha256:${id}`).toBe(imageOf("ten").config.digest);
-			podman("save", "-q", "--signature-policy", `${folder}/policy.json`, "--format", format, "-o", `${folder}/podman-${format}.tar`, name);
+			podman("save", "-q", ...policy(), "--format", format, "-o", `${folder}/podman-${format}.tar`, name);
 			podman("rmi", name);
 			corten("rmi", name);
 			corten("load", "-q", "-i", `${folder}/podman-${format}.tar`);

@@ -75,8 +75,8 @@ export class DockerWith {
 }
 
 /** Starts dockerd below a folder of its own; neither a bridge nor a firewall rule is made. */
-export async function startDocker(options: readonly string[] = []): Promise<Docker> {
-	const world = new Scratch("docker");
+export async function startDocker(options: readonly string[] = [], base?: string): Promise<Docker> {
+	const world = new Scratch("docker", {}, base);
 	const { folder } = world;
 	const socket = `unix://${folder}/docker.sock`;
 	const docker: Docker = {

@@ -38,8 +38,9 @@ export class Scratch implements AsyncDisposable {
 	/** Ids of containers whose cgroups must be gone. */
 	readonly ids: string[] = [];
 
-	constructor(kind: string, environment: Readonly<Record<string, string>> = {}) {
-		this.folder = mkdtempSync(`${tmpdir()}/corten-${kind}-`);
+	/** @param base where the folder is made; the machine's for temporary files if not given */
+	constructor(kind: string, environment: Readonly<Record<string, string>> = {}, base = tmpdir()) {
+		this.folder = mkdtempSync(`${base}/corten-${kind}-`);
 		chmodSync(this.folder, 0o711);
 		this.name = this.folder.slice(this.folder.lastIndexOf("/") + 1);
 		this.environment = { PATH: path, HOME: this.folder, TMPDIR: this.folder, ...environment };
