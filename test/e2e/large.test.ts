@@ -49,6 +49,12 @@ function readBack(args: readonly string[], name: string): { readonly digest: str
 	return { digest, id };
 }
 
+/** A client's own folder there, which goes with its block: also when the test fails. */
+function folderFor(word: string): Disposable & { readonly path: string } {
+	const path = mkdtempSync(`${baseFor(word)}/corten-large-`);
+	return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
 /** Where a client keeps many small files: in memory, where there is enough of it. A disk takes half a minute for them. */
 function baseFor(word: string): string {
 	if (word !== "many" || !existsSync("/dev/shm")) return folder;
@@ -142,9 +148,9 @@ for (const { title, word, members, script, prints } of images) {
 		});
 
 		stepWhen(noPodman, "is loaded by podman, and what podman saves by corten", () => {
-			const place = mkdtempSync(`${baseFor(word)}/corten-large-`);
-			const podman = podmanIn(place);
-			const policy = ["--signature-policy", `${place}/policy.json`];
+			using place = folderFor(word);
+			const podman = podmanIn(place.path);
+			const policy = ["--signature-policy", `${place.path}/policy.json`];
 			podman("load", "-q", ...policy, "-i", `${folder}/oci.tar`);
 			expect(`sha256:${podman("image", "inspect", "--format", "{{.Id}}", name).trim()}`).toBe(image.config);
 			// The large file back is what docker's test has, and three gibibytes more on the disk.
@@ -153,7 +159,6 @@ for (const { title, word, members, script, prints } of images) {
 				expect(readBack(["load", "-q", "-i", `${folder}/theirs.tar`], name).id).toBe(image.config);
 				remove("theirs.tar");
 			}
-			rmSync(place, { recursive: true });
 		});
 
 		step(word === "file" ? "becomes an ACI, which tar reads" : "becomes an ACI and an image again", () => {
@@ -171,10 +176,9 @@ for (const { title, word, members, script, prints } of images) {
 
 		if (word === "many")
 			step("is unpacked by umoci", () => {
-				const place = mkdtempSync(`${baseFor(word)}/corten-large-`);
-				must(["umoci", "unpack", "--image", `${folder}/oci:${name}`, `${place}/bundle`]);
-				expect(must(["sh", "-c", `find ${place}/bundle/rootfs/srv -type f | wc -l`]).toString()).toBe("100000\n");
-				rmSync(place, { recursive: true });
+				using place = folderFor(word);
+				must(["umoci", "unpack", "--image", `${folder}/oci:${name}`, `${place.path}/bundle`]);
+				expect(must(["sh", "-c", `find ${place.path}/bundle/rootfs/srv -type f | wc -l`]).toString()).toBe("100000\n");
 			});
 	});
 }

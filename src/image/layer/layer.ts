@@ -79,6 +79,7 @@ export async function createLayer(
 	}
 	input.end();
 	if (!finished) reader.next();
+	// Metadata is encoded in a burst: on top of what reading has left it would be the most a pull ever holds.
 	Bun.gc(true);
 	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));
 	return { kind, path };
