@@ -1,7 +1,7 @@
 // corten cp: files between the host and containers, or from one container to another.
 
 import { isatty } from "node:tty";
-import { CortenError, isError } from "../base/errors.ts";
+import { CortenError } from "../base/errors.ts";
 import type { Ownership } from "../image/files/attributes.ts";
 import { createTarSink } from "../image/files/read.ts";
 import { createFileSink } from "../image/files/write.ts";
@@ -9,7 +9,7 @@ import { defaultLimits } from "../image/layer/bounded.ts";
 import { inflate } from "../image/layer/inflate.ts";
 import { readTar, TarInput } from "../image/layer/tar.ts";
 import { streamFd } from "../image/sources/oci-layout.ts";
-import { Fd, O_RDONLY, openFd } from "../linux/file.ts";
+import { openInput } from "../linux/input.ts";
 import { writeOutput } from "../linux/output.ts";
 import { findContainer } from "../supervise/state.ts";
 import { type Context, defineCommand } from "./command.ts";
@@ -89,16 +89,6 @@ function writeTar(from: Located, followLink: boolean): void {
 	const sink = createTarSink((bytes) => writeOutput(1, bytes));
 	sendSource(source, sink);
 	sink.finish();
-}
-
-/** Standard input, opened anew so that whoever shares it keeps its own flags; a socket cannot be (ENXIO), and is used as it is. */
-function openInput(): Fd {
-	try {
-		return openFd("/proc/self/fd/0", O_RDONLY);
-	} catch (error) {
-		if (isError(error) && error.errno === 6) return new Fd(0);
-		throw error;
-	}
 }
 
 /** A tar says whose each entry is. To its end it is read, also beyond its end mark: who writes it should not meet a closed pipe. */

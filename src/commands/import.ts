@@ -9,6 +9,7 @@ import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { streamFd } from "../image/sources/oci-layout.ts";
 import { O_NONBLOCK, O_RDONLY, openFd } from "../linux/file.ts";
+import { openInput } from "../linux/input.ts";
 import { defineCommand } from "./command.ts";
 
 /** `corten import` */
@@ -50,7 +51,7 @@ export const command = defineCommand({
 		);
 		try {
 			const record = await withStore(root, async () => {
-				using file = openFd(path === "-" ? "/proc/self/fd/0" : path, O_RDONLY | (path === "-" ? 0 : O_NONBLOCK));
+				using file = path === "-" ? openInput() : openFd(path, O_RDONLY | O_NONBLOCK);
 				const { descriptor, diffID } = await createLayerBlob(root, inflate(streamFd(file, path)).chunks, "oci");
 				const full = reference === undefined ? undefined : formatReference(reference);
 				return await createImage(root, { config, layers: [descriptor], diffIDs: [diffID], format: "oci", name: full });

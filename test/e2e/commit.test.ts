@@ -94,6 +94,18 @@ describe("what a container has written", () => {
 		expect(piped).toMatch(/^sha256:/);
 	});
 
+	test("a tar comes by a pipe, and by a socket", async () => {
+		const imported = must(["sh", "-c", `cat ${folder}/nasty.tar | ${program.join(" ")} import - piped:1`]).toString();
+		// Bun's pipes are sockets, which cannot be opened by a path.
+		const child = Bun.spawn([...program, "import", "-", "sent:1"], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+		child.stdin.write(await Bun.file(`${folder}/nasty.tar`).bytes());
+		await child.stdin.end();
+		expect(await new Response(child.stdout).text()).toMatch(/^sha256:/);
+		expect(imported).toMatch(/^sha256:/);
+		const layer = (name: string) => ok("image", "inspect", "--format", "{{index .RootFS.Layers 0}}", name);
+		expect(await layer("sent:1")).toBe(await layer("piped:1"));
+	});
+
 	test("a running container stands still while it is committed, and goes on", async () => {
 		await ok(
 			"run",

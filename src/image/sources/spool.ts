@@ -5,6 +5,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { posix } from "node:path";
 import { CortenError, isError } from "../../base/errors.ts";
 import { O_NONBLOCK, O_RDONLY, openFd } from "../../linux/file.ts";
+import { openInput } from "../../linux/input.ts";
 import type { Digest } from "../../spec/image.ts";
 import { inflate } from "../layer/inflate.ts";
 import { readTar, TarInput, type TarSink } from "../layer/tar.ts";
@@ -30,7 +31,7 @@ export async function spoolArchive(path: string, temporaryFolder: string): Promi
 	const input = new TarInput();
 	const reader = readTar(input, spoolSink(spool, folder), { maxHeaderBytes: 1 << 20, maxEntries: 1 << 17 });
 	try {
-		using file = openFd(path === "-" ? "/proc/self/fd/0" : path, O_RDONLY | (path === "-" ? 0 : O_NONBLOCK));
+		using file = path === "-" ? openInput() : openFd(path, O_RDONLY | O_NONBLOCK);
 		let finished = reader.next().done === true;
 		for await (const chunk of inflate(streamFd(file, path)).chunks) {
 			if (finished) break;
