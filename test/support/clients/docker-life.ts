@@ -171,15 +171,20 @@ export const dockerLife: readonly LifeCase[] = [
 	{
 		name: "a memory limit is enforced, and the kill is reported",
 		observe: async (docker) => {
-			// Not before the start is over: containerd hears of a kill only once it listens, and that comes last.
-			const script = "until [ -e /go ]; do sleep 0.05; done; tail /dev/zero";
+			// Neither before the start is over nor with the container's own end: containerd hears of a kill only while it listens, and forgets one
+			// whose cgroup has gone when it looks.
+			const waiting = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
+			const script = `${waiting("/go")}; tail /dev/zero; status=$?; ${waiting("/end")}; exit $status`;
 			const name = await docker.detached("oom", ["-m", "24m", "--memory-swap", "24m"], script);
 			await docker.must("exec", name, "touch", "/go");
-			const wait = await docker.must("wait", name);
-			const seen = await until("the report of the kill", async () => {
-				const text = await docker.inspect(name, state);
-				return text.endsWith("true") ? text : undefined;
+			const filters = ["--filter", `container=${name}`, "--filter", "event=oom", "--format", "{{.Status}}"];
+			await until("the report of the kill", async () => {
+				const now = String(Math.floor(Date.now() / 1000) + 1);
+				return (await docker.must("events", "--since", "0", "--until", now, ...filters)).includes("oom") ? true : undefined;
 			});
+			await docker.must("exec", name, "touch", "/end");
+			const wait = await docker.must("wait", name);
+			const seen = await docker.inspect(name, state);
 			await docker.must("rm", name);
 			return { wait, seen };
 		},

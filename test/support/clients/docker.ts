@@ -70,7 +70,8 @@ export class DockerWith {
 	}
 
 	private plain(text: string): string {
-		return text.replaceAll(`${this.runtime}-`, "");
+		// What docker says of machines that forward nothing, as new ones do not.
+		return text.replaceAll(`${this.runtime}-`, "").replace("WARNING: IPv4 forwarding is disabled. Networking will not work.\n", "");
 	}
 }
 
