@@ -4,8 +4,7 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CortenError, isError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
-import { defaultLimits } from "../layer/bounded.ts";
-import { inflate } from "../layer/inflate.ts";
+import { defaultLimits, inflateBounded } from "../layer/bounded.ts";
 import { readTar, TarInput } from "../layer/tar.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 
@@ -17,12 +16,13 @@ export type Members = {
 	readonly file: string;
 	readonly bytes: number;
 	readonly members: readonly Member[];
+	/** The tar ended within its last padding, which the file has whole: this one is not the tar, byte for byte. */
+	readonly padded: boolean;
 	/** Of the whole tar, in hex. */
 	readonly sha512: string;
 	readonly sha256: string;
 };
 
-const collectBytes = 32 << 20;
 const windowBytes = 256 << 10;
 
 /** A file that is read mostly from its beginning to its end, in small pieces: a part of it is held. Closes itself. */
@@ -162,31 +162,29 @@ export async function spoolMembers(
 	);
 	const sha512 = new Bun.CryptoHasher("sha512");
 	const sha256 = new Bun.CryptoHasher("sha256");
-	const inflated = inflate(source);
 	let bytes = 0;
+	let missing = 0;
 	const out = openSync(file, "wx", 0o600);
 	try {
 		let finished = reader.next().done === true;
-		for await (const chunk of inflated.chunks) {
+		for await (const chunk of inflateBounded(source, defaultLimits)) {
 			bytes += chunk.length;
-			const { maxBytes, ratioFromBytes, maxRatio } = defaultLimits;
-			if (bytes > maxBytes || (bytes > ratioFromBytes && bytes > inflated.compressedBytes() * maxRatio))
-				throw new CortenError("invalid-spec", `cannot read archive: it inflates to more than ${bytes - chunk.length} bytes`);
 			sha512.update(chunk);
 			sha256.update(chunk);
 			writeAll(out, chunk);
-			// As in layer.ts: zlib's buffers pile up where nobody collects.
-			if (Math.floor(bytes / collectBytes) !== Math.floor((bytes - chunk.length) / collectBytes)) Bun.gc(true);
 			if (finished) continue;
 			input.push(chunk);
 			finished = reader.next().done === true;
 		}
 		input.end();
 		if (!finished) reader.next();
+		missing = (512 - (end % 512)) % 512;
+		if (current !== undefined) current.end += missing;
+		writeAll(out, new Uint8Array(missing));
 	} finally {
 		closeSync(out);
 	}
-	return { file, bytes, members, sha512: sha512.digest("hex"), sha256: sha256.digest("hex") };
+	return { file, bytes: bytes + missing, padded: missing > 0, members, sha512: sha512.digest("hex"), sha256: sha256.digest("hex") };
 }
 
 /** Where the last member ends: what follows is the end mark and padding. */

@@ -81,9 +81,10 @@ export function madeHeaders(file: Reader, { start, data }: Member, headers: Uint
  * @param made by the number of a member: its headers in the other tar, or that it is not there
  * @param added numbers of the other tar's members that come from nowhere here
  * @param stem from this tar's names to the other's
- * @returns undefined when what the other tar lacks is too much to be carried
+ * @returns undefined when what the other tar lacks is too much to be carried, or its end is not as tars end
  */
 export function writeRecipe(tar: Members, made: readonly Made[], added: readonly number[], stem: Stem): Recipe | undefined {
+	if (tar.padded) return undefined;
 	using file = openRead(tar.file);
 	const inserts: { at: number; bytes: string }[] = [];
 	const headers: { at: number; bytes: string }[] = [];
