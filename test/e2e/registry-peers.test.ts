@@ -1,9 +1,10 @@
-// One registry between corten and its peers: what skopeo, podman and docker push, corten pulls, and they pull what it pushes; digests stay. And
-// layouts that umoci has made and changed.
+// One registry between corten and its peers: what skopeo, podman and docker push, corten pulls, and they pull what it pushes; digests stay.
+// containerd beside them, and layouts that umoci has made and changed.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { type Containerd, startContainerd } from "../support/clients/containerd.ts";
 import { type Docker, startDocker } from "../support/clients/docker.ts";
 import { imageID, podmanIn, rawDigest, skopeo } from "../support/clients/images.ts";
 import { lacks } from "../support/clients/scratch.ts";
@@ -71,9 +72,14 @@ describe("podman", () => {
 		const id = podman("pull", ...options, place("corten:1")).trim();
 		expect(`sha256:${id}`).toBe(image.config.digest);
 		podman("pull", ...options, "--platform", "linux/s390x", place("corten:multi"));
-		for (const format of ["oci", "v2s2"]) {
-			const name = `podman:${format}`;
-			podman("push", ...options, "--format", format, place("corten:1"), place(name));
+		for (const [tag, ...form] of [
+			["oci", "--format", "oci"],
+			["v2s2", "--format", "v2s2"],
+			["zstd", "--compression-format", "zstd"],
+			["chunked", "--compression-format", "zstd:chunked"],
+		]) {
+			const name = `podman:${tag}`;
+			podman("push", ...options, ...form, place("corten:1"), place(name));
 			corten("pull", "-q", place(name));
 			expect(digestOf(place(name))).toBe(atRegistry(name));
 			expect(corten("inspect", "--format", "{{.Id}}", place(name))).toBe(image.config.digest);
@@ -106,6 +112,35 @@ describe("docker", () => {
 			corten("pull", "-q", place("docker:1"));
 			expect(digestOf(place("docker:1"))).toBe(atRegistry("docker:1"));
 			expect(corten("inspect", "--format", "{{.Id}}", place("docker:1"))).toBe(image.config.digest);
+		},
+		120_000,
+	);
+});
+
+const noContainerd = lacks("containerd", "ctr");
+describe("containerd", () => {
+	let engine: Containerd;
+	beforeAll(async () => {
+		if (noContainerd === undefined) engine = await startContainerd();
+	});
+	afterAll(() => engine?.world[Symbol.asyncDispose]());
+	testWhen(noContainerd === undefined, noContainerd ?? "")(
+		"takes what corten saved and pushed, an index too, and corten what it exports",
+		async () => {
+			const ctr = async (...args: readonly string[]) => {
+				const { status, stdout, stderr } = await engine.ctr(["image", ...args]);
+				if (status !== 0) throw new Error(`ctr image ${args.join(" ")}: ${stderr}`);
+				return stdout;
+			};
+			corten("save", "-q", "--format", "oci-archive", "-o", `${folder}/saved.tar`, place("corten:1"));
+			await ctr("import", `${folder}/saved.tar`);
+			expect(await ctr("ls")).toContain(image.manifest.digest);
+			await ctr("pull", "--plain-http", "--all-platforms", place("corten:multi"));
+			expect(await ctr("ls")).toContain(index.digest);
+			await ctr("export", `${folder}/exported.tar`, place("corten:1"));
+			corten("rmi", place("corten:1"));
+			expect(corten("load", "-q", "-i", `${folder}/exported.tar`)).toContain(place("corten:1"));
+			expect(digestOf(place("corten:1"))).toBe(image.manifest.digest);
 		},
 		120_000,
 	);
