@@ -26,6 +26,8 @@ export const RESOLVE_IN_ROOT = 0x10;
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
+const EAGAIN = -11;
+const maxAttempts = 1000;
 
 /** An open descriptor that closes at the end of its `using` block. */
 export class Fd implements Disposable {
@@ -48,10 +50,22 @@ export function openFd(path: string, flags: number, mode = 0): Fd {
  * @throws `not-found` and its kin, see {@link check}
  */
 export function openInRoot(root: Fd, path: string, flags: number): Fd {
-	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)]);
-	return new Fd(
-		check(syscall(nr.openat2, root.number, cString(path), how, how.byteLength), `cannot open "${path}" in the root filesystem`),
-	);
+	return new Fd(check(resolveInRoot(root, cString(path), flags), `cannot open "${path}" in the root filesystem`));
+}
+
+/**
+ * As {@link openInRoot}.
+ * @param path with a NUL at its end
+ * @param resolve further RESOLVE_ flags
+ * @returns a descriptor, or the negative errno
+ */
+export function resolveInRoot(root: Fd, path: Uint8Array, flags: number, resolve = 0): number {
+	const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve)]);
+	let opened = EAGAIN;
+	// The kernel gives up on a ".." when anything of the machine is renamed or mounted just then.
+	for (let attempt = 0; opened === EAGAIN && attempt < maxAttempts; attempt++)
+		opened = syscall(nr.openat2, root.number, path, how, how.byteLength);
+	return opened;
 }
 
 /**

@@ -11,9 +11,8 @@ import {
 	O_NOFOLLOW,
 	O_PATH,
 	O_RDONLY,
-	RESOLVE_IN_ROOT,
-	RESOLVE_NO_MAGICLINKS,
 	RESOLVE_NO_SYMLINKS,
+	resolveInRoot,
 } from "../../linux/file.ts";
 import { check, syscall } from "../../linux/libc.ts";
 import { type FileStat, statAt } from "../../linux/stat.ts";
@@ -31,18 +30,10 @@ export type Place = Disposable & {
 
 /** As the kernel's own limit. */
 const maxLinks = 40;
-const EAGAIN = -11;
-const maxAttempts = 1000;
 
 /** Opens a folder below `root` as if that were /. @param path byte string @throws `not-found` and its kin */
 export function openFolderInRoot(root: Fd, path: string, resolve = 0): Fd {
-	const flags = BigInt(O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const how = new BigUint64Array([flags, 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve)]);
-	let opened = EAGAIN;
-	// The kernel gives up on a ".." when anything of the machine is renamed or mounted just then.
-	for (let attempt = 0; opened === EAGAIN && attempt < maxAttempts; attempt++)
-		opened = syscall(nr.openat2, root.number, cBytes(path), how, how.byteLength);
-	return new Fd(check(opened, `cannot open folder ${formatBytes(path)}`));
+	return new Fd(check(resolveInRoot(root, cBytes(path), O_PATH | O_DIRECTORY, resolve), `cannot open folder ${formatBytes(path)}`));
 }
 
 /** As {@link openFolderInRoot}, and no link leads there. */
