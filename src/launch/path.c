@@ -4,12 +4,17 @@
 #include "launch.h"
 
 #define PROC_SUPER_MAGIC 0x9fa0
-enum { LONGEST = 4096, MOST_LINKS = 16 };
+enum { LONGEST = 4096, MOST_LINKS = 16, MOST_ATTEMPTS = 1000 };
 
+// The kernel gives up on a ".." when anything of the machine is renamed or mounted just then; a neighbour that does nothing else must not be
+// able to keep containers from starting.
 long open_in_root(int dir, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
-	return sys(openat2, dir, path, &how, sizeof how);
+	long fd = -EAGAIN;
+	for (int attempt = 0; fd == -EAGAIN && attempt < MOST_ATTEMPTS; attempt++)
+		fd = sys(openat2, dir, path, &how, sizeof how);
+	return fd;
 }
 
 static long make_name(long parent, const char *name, int as_folder)

@@ -193,6 +193,21 @@ describe("/dev", () => {
 });
 
 describe("mount points", () => {
+	test("behind a link with .. are found while a neighbour renames files of its own, for which the kernel gives up (EAGAIN)", async () => {
+		const root = image((path) => {
+			mkdirSync(`${path}/run/there`, { recursive: true });
+			link(path, "etc-link", `${"../run/".repeat(12)}there`);
+		});
+		const mounts = [...usualMounts, { destination: "/etc-link", type: "tmpfs", source: "tagged" }];
+		for (const name of ["one", "two"]) writeFileSync(`${world.folder}/${name}`, "");
+		let tried = 0;
+		const run = () => {
+			tried++;
+			return start(root, "grep -c ^tagged /proc/mounts", { mounts });
+		};
+		const passed = await race(`${world.folder}/one`, `${world.folder}/two`, run, (stdout) => expect(stdout).toBe("1\n"));
+		expect(passed).toBe(tried);
+	}, 20_000);
 	test("CVE-2021-30465: that are swapped for a link while they are mounted on, in a volume that two containers share", async () => {
 		const volume = `${world.folder}/volume`;
 		mkdirSync(`${volume}/a/b`, { recursive: true });
