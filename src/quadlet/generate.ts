@@ -6,7 +6,7 @@ import { containerKeys, otherKeys } from "./keys.ts";
 import { dependencyKeys, type Kind, sectionOf, serviceName, splitName } from "./names.ts";
 import { nativeSocket, proxyOf, type SocketUnits, socketUnits } from "./on-demand.ts";
 import type { Quadlet } from "./search.ts";
-import { type Context, refuse, type Service, translateImage, translateVolume, volumeName } from "./service.ts";
+import { type Context, refuse, type Service, translateArtifact, translateImage, translateVolume, volumeName } from "./service.ts";
 import { allOf, type Entry, formatUnit, isTrue, type Line, lastOf, type Remark } from "./unit-file.ts";
 import { splitWords } from "./words.ts";
 
@@ -127,6 +127,8 @@ function translate({ kind, entries }: Quadlet, context: Context): Service {
 			return translateVolume(entries, context);
 		case "image":
 			return translateImage(entries, context);
+		case "artifact":
+			return translateArtifact(entries, context);
 		default:
 			return refuse(context, `corten has no ${kind === "kube" ? "pods of Kubernetes" : `${kind}s`} yet`);
 	}

@@ -153,8 +153,25 @@ describe("references", () => {
 		);
 	});
 
+	test("images and artifacts are pulled with the credentials and certificates their files name", () => {
+		const registry = "AuthFile=/a\nCertDir=/c\nCreds=u:p\nTLSVerify=false\n";
+		const files = {
+			"app.image": `[Image]\nImage=registry.example/app:1\n${registry}DecryptionKey=/k\n`,
+			"model.artifact": `[Artifact]\nArtifact=registry.example/model:1\nQuiet=true\n${registry}`,
+			"empty.artifact": "[Artifact]\n",
+		};
+		const [image, artifact, empty] = units(files);
+		const options = "--authfile=/a --cert-dir=/c --creds=u:p --tls-verify=false";
+		expect(execStart(image?.units[0]?.text ?? "")).toBe(`/usr/bin/corten pull --quiet ${options} registry.example/app:1`);
+		expect(image?.remarks.map(({ text }) => text)).toEqual(["DecryptionKey= has no effect yet"]);
+		expect(artifact?.units[0]?.name).toBe("model-artifact.service");
+		expect(execStart(artifact?.units[0]?.text ?? "")).toBe(`/usr/bin/corten artifact pull --quiet ${options} registry.example/model:1`);
+		expect(artifact?.remarks).toEqual([]);
+		expect(empty?.units[0]?.text).toContain("unit refuse");
+	});
+
 	test("what corten does not have fails at its start, with a reason", () => {
-		for (const name of ["a.pod", "a.network", "a.build", "a.kube", "a.artifact"]) {
+		for (const name of ["a.pod", "a.network", "a.build", "a.kube"]) {
 			const [made] = units({ [name]: `[${name[2]?.toUpperCase()}${name.slice(3)}]\n` });
 			expect(made?.units[0]?.text).toContain("unit refuse");
 			expect(made?.remarks).toHaveLength(1);

@@ -71,24 +71,43 @@ export function volumeName(entries: readonly Entry[], stem: string): string {
 	return (lastOf(entries, "Volume", "VolumeName") ?? `systemd-${stem}`).replaceAll("/", "_");
 }
 
+/** How a registry is spoken to: keys of .image and .artifact. */
+const registryKeys = { AuthFile: "--authfile", CertDir: "--cert-dir", Creds: "--creds", TLSVerify: "--tls-verify" } as const;
+
 /** .image: pulled once. The network is waited for only if something else brings it up. */
 export function translateImage(entries: readonly Entry[], context: Context): Service {
-	const image = lastOf(entries, "Image", "Image");
-	if (image === undefined) return refuse(context, "Image= is missing");
 	const platform = ["OS", "Arch", "Variant"].map((key) => lastOf(entries, "Image", key));
-	const tls = lastOf(entries, "Image", "TLSVerify");
-	const words = [
-		...[context.corten, "pull", "--quiet"],
-		...(platform.some((part) => part !== undefined)
-			? ["--platform", [platform[0] ?? "linux", ...platform.slice(1).filter((part) => part !== undefined)].join("/")]
-			: []),
-		...(tls === undefined ? [] : [`--tls-verify=${tls}`]),
-	];
+	const words = platform.some((part) => part !== undefined)
+		? ["--platform", [platform[0] ?? "linux", ...platform.slice(1).filter((part) => part !== undefined)].join("/")]
+		: [];
+	return translatePull(entries, context, "Image", ["pull", "--quiet", ...words], ["OS", "Arch", "Variant"]);
+}
+
+/** .artifact: the same of files that are no image. */
+export function translateArtifact(entries: readonly Entry[], context: Context): Service {
+	return translatePull(entries, context, "Artifact", ["artifact", "pull", "--quiet"], ["Quiet"]);
+}
+
+/** @param section whose key of the same name says what is pulled @param known further keys that are heeded */
+function translatePull(
+	entries: readonly Entry[],
+	context: Context,
+	section: "Image" | "Artifact",
+	command: readonly string[],
+	known: readonly string[],
+): Service {
+	const name = lastOf(entries, section, section);
+	if (name === undefined) return refuse(context, `${section}= is missing`);
+	const options = Object.entries(registryKeys).flatMap(([key, option]) => {
+		const value = lastOf(entries, section, key);
+		return value === undefined ? [] : [`${option}=${value}`];
+	});
 	for (const entry of entries) {
-		if (entry.section === "Image" && !["Image", "OS", "Arch", "Variant", "TLSVerify", "ServiceName"].includes(entry.key))
+		if (entry.section === section && ![section, "ServiceName", ...known, ...Object.keys(registryKeys)].includes(entry.key))
 			context.remark(entry, `${entry.key}= has no effect yet`);
 	}
-	return { service: [...once, ["ExecStart", quoteWords([...words, image])]], unit: [["After", "network-online.target"]] };
+	const words = [context.corten, ...command, ...options, name];
+	return { service: [...once, ["ExecStart", quoteWords(words)]], unit: [["After", "network-online.target"]] };
 }
 
 const once: readonly Line[] = [
