@@ -13,8 +13,11 @@ import type { IdMapping } from "../spec/runtime.ts";
 import type { ProcessIdentity } from "../supervise/process.ts";
 import { listContainers } from "../supervise/state.ts";
 
-/** Commands that make, mount or remove what belongs to ids of the namespace. */
-const entering = ["run", "pull", "rm", "rmi", "create", "start", "restart", "unit-event", "auto-update", "cp"];
+/** Commands that make, mount, read or remove what belongs to ids of the namespace. */
+const entering: readonly string[] = [
+	...["run", "create", "start", "restart", "rm", "cp", "diff", "commit", "export", "unit-event", "auto-update"],
+	...["pull", "load", "import", "convert", "rmi", "image-prune", "store"],
+];
 
 /** Whether a command must begin anew as root of a user namespace. */
 export function needsNamespace(command: string, uid: number): boolean {

@@ -60,6 +60,26 @@ rootless("run: root of one's own ids, with a root filesystem one can write and a
 	expect(await must("run", "--rm", "--init", "busybox", "cat", "/proc/1/comm")).toBe("init");
 });
 
+rootless("images come and go in every way: load, commit, diff, export, import, convert, check, prune", async () => {
+	const own = async (...args: readonly string[]) => await must("--root", `${home}/images`, ...args);
+	await own("load", "-q", "-i", `${folder}/docker.tar`);
+	const script = "mkdir -m 700 /private; echo hidden >/private/file; chmod 0 /private/file; rm /bin/vi";
+	await own("run", "--name", "changed", "busybox", "sh", "-c", script);
+	expect(await own("diff", "changed")).toEndWith("D /bin/vi\nA /private\nA /private/file");
+	await own("commit", "-q", "changed", "changed:1");
+	await own("export", "-o", `${home}/changed.tar`, "changed");
+	await own("import", `${home}/changed.tar`, "flat:1");
+	await own("convert", "-q", "changed:1", `oci:${home}/changed:1`);
+	await own("convert", "-q", `oci:${home}/changed:1`, "back:1");
+	for (const name of ["flat:1", "back:1"]) expect(await own("run", "--rm", name, "cat", "/private/file")).toBe("hidden");
+	expect(await own("store", "check")).toContain("all is well");
+	await own("artifact", "add", "files:1", `${home}/changed.tar`);
+	await own("artifact", "rm", "files:1");
+	await own("rm", "changed");
+	await own("image", "prune", "-af");
+	for (const place of ["layers", "store/blobs/sha256", "store/tmp"]) expect(readdirSync(`${home}/images/${place}`)).toEqual([]);
+});
+
 rootless("with the host's network, and with folders of the host", async () => {
 	const out = await must(
 		"run",
