@@ -1,4 +1,4 @@
-// The power is cut in the middle of pulls, loads, commits and collections, again and again over the life of one store. What a command had said is
+// The power is cut in the middle of pulls, loads, commits, prunings and collections, again and again over the life of one store. What a command had said is
 // done must be there in the next life, and every image must be whole: each carries the sums of its files and checks them itself, in a container.
 // Five cuts; 200 by CORTEN_WHOLE=1, n by CORTEN_CUTS=n. CORTEN_CUT_SEED=n: the same commands at the same moments, as far as a machine can.
 
@@ -101,9 +101,11 @@ async function live(machine: CutMachine, app: string): Promise<Record<string, nu
 	};
 	const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
 	const draw = (known: readonly string[], at: number): Job => {
-		const kind = pick(["pull", "pull", "load", "load", "commit", "commit", "gc", "rmi", "tag"]);
+		const kind = pick(["pull", "pull", "load", "load", "commit", "commit", "gc", "prune", "rmi", "tag"]);
 		const one = known[below(Math.max(1, known.length))];
 		if (kind === "gc") return { kind, line: `${corten} store gc` };
+		// What has lost its name would pile up, and each life looks at all of it.
+		if (kind === "prune") return { kind, line: `${corten} image prune -f` };
 		if (kind === "load" || (one === undefined && kind !== "pull")) {
 			const number = pick(numbers);
 			return { kind: "load", line: `${corten} load -q -i /share/${number}.tar`, adds: `example.com/loaded:${number}` };
