@@ -31,9 +31,7 @@ export const command = defineCommand({
 			const signaturePolicy = options["signature-policy"];
 			await using source = await openSource(text, { root, registry: parseRegistryOptions(options), signaturePolicy });
 			using display = createProgressDisplay(options.quiet);
-			const { names, digest } = await pullArtifact(root, source, text, ({ state, ...progress }) =>
-				display.show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
-			);
+			const { names, digest } = await pullArtifact(root, source, text, display.showCopy);
 			display[Symbol.dispose]();
 			context.print(options.quiet ? `${digest}\n` : [`Digest: ${digest}\n`, ...names.map((name) => `${name}\n`)].join(""));
 		}

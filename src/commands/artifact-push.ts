@@ -39,7 +39,7 @@ export const command = defineCommand({
 		const { digest } = await copyImage(source, text, sink, {
 			temporary: temporaryFolder(root),
 			all: true,
-			onProgress: ({ state, ...progress }) => display.show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
+			onProgress: display.showCopy,
 		});
 		display[Symbol.dispose]();
 		if (options.digestfile !== undefined) writeFile(options.digestfile, digest, 0o644);

@@ -60,7 +60,7 @@ export const command = defineCommand({
 			...platform,
 			...(options.format === undefined ? {} : { format: options.format === "oci" ? "oci" : "docker" }),
 			...(options.compression === undefined ? {} : { compression: options.compression as Compression }),
-			onProgress: ({ state, ...progress }) => display.show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
+			onProgress: display.showCopy,
 		};
 		let digest: string;
 		{

@@ -1,6 +1,7 @@
 // The progress of a pull on a terminal: one line on stderr that is rewritten, and gone at the end. stdout stays for results.
 
 import { isatty } from "node:tty";
+import type { CopyProgress } from "../image/copy.ts";
 import type { PullProgress } from "../image/pull-layers.ts";
 import { writeOutput } from "../linux/output.ts";
 import { formatBytes } from "./format.ts";
@@ -9,22 +10,28 @@ import { formatBytes } from "./format.ts";
 const pauseMs = 100;
 
 /** Shows progress between its making and its disposal. */
-export type ProgressDisplay = Disposable & { readonly show: (progress: PullProgress) => void };
+export type ProgressDisplay = Disposable & {
+	readonly show: (progress: PullProgress) => void;
+	/** The same of a copy, in which nothing is written but what comes. */
+	readonly showCopy: (progress: CopyProgress) => void;
+};
 
 /** A display on stderr; one that shows nothing if that is no terminal, or `quiet`. */
 export function createProgressDisplay(quiet: boolean): ProgressDisplay {
-	if (quiet || !isatty(2)) return { show: () => undefined, [Symbol.dispose]: () => undefined };
+	if (quiet || !isatty(2)) return { show: () => undefined, showCopy: () => undefined, [Symbol.dispose]: () => undefined };
 	const layers = new Map<string, PullProgress>();
 	let shownMs = 0;
 	const write = (text: string) => writeOutput(2, new TextEncoder().encode(text));
+	const show = (progress: PullProgress) => {
+		layers.set(progress.digest, progress);
+		const nowMs = performance.now();
+		if (nowMs - shownMs < pauseMs) return;
+		shownMs = nowMs;
+		write(`\r\x1b[K${formatProgress([...layers.values()])}`);
+	};
 	return {
-		show: (progress) => {
-			layers.set(progress.digest, progress);
-			const nowMs = performance.now();
-			if (nowMs - shownMs < pauseMs) return;
-			shownMs = nowMs;
-			write(`\r\x1b[K${formatProgress([...layers.values()])}`);
-		},
+		show,
+		showCopy: ({ state, ...progress }) => show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
 		[Symbol.dispose]: () => {
 			if (shownMs > 0) write("\r\x1b[K");
 		},

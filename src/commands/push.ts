@@ -57,7 +57,7 @@ export const command = defineCommand({
 				temporary: temporaryFolder(root),
 				all: options["all-platforms"],
 				...(options.format === undefined ? {} : { format: options.format === "oci" ? "oci" : "docker" }),
-				onProgress: ({ state, ...progress }) => display.show({ ...progress, state: state === "copying" ? "downloading" : "done" }),
+				onProgress: display.showCopy,
 			});
 			display[Symbol.dispose]();
 			if (options.digestfile !== undefined) writeFile(options.digestfile, digest, 0o644);
