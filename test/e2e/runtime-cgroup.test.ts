@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { run } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
+import { cgroupsOf } from "../support/leftovers.ts";
 import { installed, testWhen } from "../support/skip.ts";
 
 const top = new URL("../..", import.meta.url).pathname;
@@ -82,20 +83,6 @@ class Running implements AsyncDisposable {
 
 const once = (script: string, resources: object, linux: object = {}) =>
 	run([...corten, "run", "--bundle", bundle(script, resources, linux), `cgroup-${process.pid}-${made}`]);
-
-/** Folders of this test's containers in any hierarchy. */
-function leftovers(): string[] {
-	const found: string[] = [];
-	const walk = (path: string, depth: number): void => {
-		for (const entry of readdirSync(path, { withFileTypes: true })) {
-			if (!entry.isDirectory()) continue;
-			if (entry.name.startsWith(`cgroup-${process.pid}-`)) found.push(`${path}/${entry.name}`);
-			if (depth < 4) walk(`${path}/${entry.name}`, depth + 1);
-		}
-	};
-	walk("/sys/fs/cgroup", 0);
-	return found;
-}
 
 describe("limits", () => {
 	test("memory: what takes more is killed", async () => {
@@ -255,5 +242,5 @@ describe("pause, ps, events, update", () => {
 });
 
 test("nothing is left in any hierarchy", () => {
-	expect(leftovers()).toEqual([]);
+	expect(cgroupsOf([`cgroup-${process.pid}-`])).toEqual([]);
 });
