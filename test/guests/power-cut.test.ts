@@ -66,11 +66,12 @@ inGuest(
 		const folder = mkdtempSync(`${tmpdir()}/corten-cut-`);
 		try {
 			await using registry = await serveStorage(`${folder}/registry`, { writable: true });
+			const program = [`${top}/build/corten`, "--root", `${folder}/store`, "--runroot", `${folder}/run`];
 			writeImages(`${folder}/layout`, Object.fromEntries(images.map((image, at) => [`example.com/loaded:${at}`, image])));
 			for (const at of numbers) {
 				const from = `oci:${folder}/layout:example.com/loaded:${at}`;
 				for (const to of [`docker://${registry.host}/app:${at}`, `docker-archive:${folder}/${at}.tar:example.com/loaded:${at}`])
-					expect(await run([`${top}/build/corten`, "convert", "--tls-verify=false", from, to])).toMatchObject({ status: 0 });
+					expect(await run([...program, "convert", "--tls-verify=false", from, to])).toMatchObject({ status: 0 });
 			}
 			using machine = await makeCutMachine(
 				`${folder}/machine`,
