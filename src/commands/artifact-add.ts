@@ -4,6 +4,7 @@ import { CortenError } from "../base/errors.ts";
 import { createArtifact, findArtifact, parseArtifactName } from "../image/artifact.ts";
 import { createStore, holdBlobs } from "../image/blobs.ts";
 import { decodeManifest } from "../image/manifest.ts";
+import { isMediaType } from "../image/media-types.ts";
 import { isShortName, parseReference } from "../image/reference.ts";
 import { collectGarbage } from "../image/remove.ts";
 import { fetchManifest } from "../image/sources/registry.ts";
@@ -88,7 +89,7 @@ async function findSubject(root: string, text: string, registry: RegistryOptions
 }
 
 function parseMediaType(option: string, text: string): string {
-	if (/^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/.test(text)) return text;
+	if (isMediaType(text)) return text;
 	throw new CortenError("invalid-argument", `cannot parse ${option} ${JSON.stringify(text.slice(0, 300))}: it is no media type`);
 }
 

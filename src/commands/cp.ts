@@ -7,7 +7,7 @@ import { createTarSink } from "../image/files/read.ts";
 import { createFileSink } from "../image/files/write.ts";
 import { defaultLimits } from "../image/layer/bounded.ts";
 import { inflate } from "../image/layer/inflate.ts";
-import { readTar, TarInput } from "../image/layer/tar.ts";
+import { readTarStream } from "../image/layer/tar.ts";
 import { streamFd } from "../image/sources/oci-layout.ts";
 import { openInput } from "../linux/input.ts";
 import { writeOutput } from "../linux/output.ts";
@@ -96,15 +96,6 @@ async function unpack(context: Context, to: Located): Promise<void> {
 	using target: Target = openFolderTarget(to);
 	using sink = createFileSink(target.folder, { kind: "kept" }, (message) => context.log("warn", message));
 	using file = openInput();
-	const input = new TarInput();
-	const reader = readTar(input, sink, defaultLimits);
-	let finished = reader.next().done === true;
-	for await (const chunk of inflate(streamFd(file, "standard input")).chunks) {
-		if (finished) continue;
-		input.push(chunk);
-		finished = reader.next().done === true;
-	}
-	input.end();
-	if (!finished) reader.next();
+	await readTarStream(inflate(streamFd(file, "standard input")).chunks, sink, defaultLimits);
 	sink.finish();
 }

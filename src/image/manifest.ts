@@ -22,7 +22,7 @@ import {
 } from "../spec/decode.ts";
 import type { Descriptor, Digest } from "../spec/image.ts";
 import { isDigest } from "./digest.ts";
-import { type MediaKind, mediaKind, ociIndex, ociManifest } from "./media-types.ts";
+import { isMediaType, type MediaKind, mediaKind, ociIndex, ociManifest } from "./media-types.ts";
 
 /** A manifest or index may have this many bytes. Registries agree on it. @see distribution-spec */
 export const maxManifestBytes = 4 << 20;
@@ -48,11 +48,7 @@ export const digest: Decoder<Digest> = (value, at, issues) => {
 	return fail(issues, at, `${quote(text)} is no sha256 or sha512 digest`);
 };
 
-const mediaType = refine(string, (text) =>
-	/^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/.test(text)
-		? undefined
-		: `${quote(text)} is no media type`,
-);
+const mediaType = refine(string, (text) => (isMediaType(text) ? undefined : `${quote(text)} is no media type`));
 
 /** @see image-spec descriptor.md#properties */
 export const descriptor: Decoder<Descriptor> = object({

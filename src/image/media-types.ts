@@ -46,5 +46,10 @@ export function mediaKind(mediaType: string): MediaKind {
 	return layer.groups?.foreign !== undefined || layer.groups?.docker !== undefined ? "foreign-layer" : "layer";
 }
 
+/** Whether a text is a media type without parameters. @see RFC 6838 section 4.2 */
+export function isMediaType(text: string): boolean {
+	return /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/.test(text);
+}
+
 /** What a manifest request accepts, in order of preference: schema 1 where there is nothing else. */
 export const manifestAccept = [ociIndex, dockerIndex, ociManifest, dockerManifest, dockerSignedSchema1, dockerSchema1].join(", ");

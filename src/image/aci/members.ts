@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CortenError, isError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/image.ts";
 import { defaultLimits, inflateBounded } from "../layer/bounded.ts";
-import { readTar, TarInput } from "../layer/tar.ts";
+import { readTarStream, TarInput, type TarSink } from "../layer/tar.ts";
 import type { TarEntry } from "../layer/tar-entry.ts";
 
 /** One member, and where its bytes lie in the tar: its headers from `start` to `data`, its content and padding from there to `end`. */
@@ -141,43 +141,37 @@ export async function spoolMembers(
 	let end = 0;
 	let current: Member | undefined;
 	let keep: ((bytes: Uint8Array) => void) | undefined;
-	const reader = readTar(
-		input,
-		{
-			begin(entry) {
-				keep = onEntry(entry);
-				// A folder written as a file of old has a size, and it counts.
-				const stored = entry.kind === "directory" ? Math.ceil(entry.size / 512) * 512 : 0;
-				current = { entry, start: end, data: input.taken, end: input.taken + stored };
-				end = current.end;
-				members.push(current);
-			},
-			data: (bytes) => keep?.(bytes),
-			end() {
-				end = input.taken;
-				if (current !== undefined) current.end = end;
-			},
+	const sink: TarSink = {
+		begin(entry) {
+			keep = onEntry(entry);
+			// A folder written as a file of old has a size, and it counts.
+			const stored = entry.kind === "directory" ? Math.ceil(entry.size / 512) * 512 : 0;
+			current = { entry, start: end, data: input.taken, end: input.taken + stored };
+			end = current.end;
+			members.push(current);
 		},
-		defaultLimits,
-	);
+		data: (bytes) => keep?.(bytes),
+		end() {
+			end = input.taken;
+			if (current !== undefined) current.end = end;
+		},
+	};
 	const sha512 = new Bun.CryptoHasher("sha512");
 	const sha256 = new Bun.CryptoHasher("sha256");
 	let bytes = 0;
 	let missing = 0;
 	const out = openSync(file, "wx", 0o600);
-	try {
-		let finished = reader.next().done === true;
+	async function* kept(): AsyncGenerator<Uint8Array, void, undefined> {
 		for await (const chunk of inflateBounded(source, defaultLimits)) {
 			bytes += chunk.length;
 			sha512.update(chunk);
 			sha256.update(chunk);
 			writeAll(out, chunk);
-			if (finished) continue;
-			input.push(chunk);
-			finished = reader.next().done === true;
+			yield chunk;
 		}
-		input.end();
-		if (!finished) reader.next();
+	}
+	try {
+		await readTarStream(kept(), sink, defaultLimits, input);
 		missing = (512 - (end % 512)) % 512;
 		if (current !== undefined) current.end += missing;
 		writeAll(out, new Uint8Array(missing));

@@ -10,7 +10,7 @@ import { verifyDiffID } from "./diff-id.ts";
 import { createErofsWriter } from "./erofs.ts";
 import { createFolderWriter } from "./folder.ts";
 import type { LayerWriter } from "./layer-writer.ts";
-import { readTar, TarInput, type TarSink } from "./tar.ts";
+import { readTarStream, type TarSink } from "./tar.ts";
 import { createTree, type FolderInode, placeEntry } from "./tree.ts";
 
 export { readLayerFile } from "./layer-read.ts";
@@ -69,16 +69,8 @@ export async function createLayer(
 	using writer = kind === "erofs" ? createErofsWriter(path) : createFolderWriter(path);
 
 	const root = createTree();
-	const input = new TarInput();
-	const reader = readTar(input, createSink(root, writer), limits);
-	let finished = reader.next().done === true;
-	for await (const chunk of verifyDiffID(source as AsyncIterable<Uint8Array>, diffID, limits)) {
-		if (finished) continue; // what follows the end mark belongs to the digest, not to the layer
-		input.push(chunk);
-		finished = reader.next().done === true;
-	}
-	input.end();
-	if (!finished) reader.next();
+	// What follows the end mark belongs to the digest, not to the layer.
+	await readTarStream(verifyDiffID(source as AsyncIterable<Uint8Array>, diffID, limits), createSink(root, writer), limits);
 	// Metadata is encoded in a burst: on top of what reading has left it would be the most a pull ever holds.
 	Bun.gc(true);
 	writer.commit(root, Buffer.from(hex.slice(0, 32), "hex"));

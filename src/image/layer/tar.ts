@@ -218,3 +218,25 @@ function* readShape(
 		if (step.done === true) return { stored, size: sparse.size, extents: checkExtents(step.value.numbers, stored, sparse.size, name) };
 	}
 }
+
+/**
+ * As {@link readTar}, of a stream. That is read to its end, also beyond the end mark: it may be hashed on the way, or come through a pipe.
+ * @param input for a sink that wants to know how far it has been read
+ * @throws as readTar; what the stream throws
+ */
+export async function readTarStream(
+	chunks: AsyncIterable<Uint8Array>,
+	sink: TarSink,
+	limits: TarLimits,
+	input: TarInput = new TarInput(),
+): Promise<void> {
+	const reader = readTar(input, sink, limits);
+	let finished = reader.next().done === true;
+	for await (const chunk of chunks) {
+		if (finished) continue;
+		input.push(chunk);
+		finished = reader.next().done === true;
+	}
+	input.end();
+	if (!finished) reader.next();
+}
