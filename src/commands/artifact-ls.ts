@@ -4,7 +4,7 @@ import { listArtifacts } from "../image/artifact.ts";
 import { digestHex } from "../image/digest.ts";
 import { familiarName, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
-import { formatBytes, formatRows } from "./format.ts";
+import { formatBytes, formatRows, shortDigest } from "./format.ts";
 import { printable } from "./printable.ts";
 
 const headings = {
@@ -30,7 +30,7 @@ export const command = defineCommand({
 	examples: [["corten artifact ls --format '{{.Repository}}:{{.Tag}} {{.Subject}}'", "what is said of what"]],
 	seeAlso: ["corten-artifact-inspect(1)", "corten-images(1)"],
 	run: async (context, options) => {
-		const short = (digest: string) => (options["no-trunc"] || digest === "" ? digest : digest.replace(/^sha\d+:/, "").slice(0, 12));
+		const short = (digest: string) => (options["no-trunc"] || digest === "" ? digest : shortDigest(digest));
 		const rows = (await listArtifacts(context.root)).map(({ name, entry, artifact }) => ({
 			...splitName(name),
 			Digest: short(entry.digest),

@@ -3,6 +3,7 @@
 
 import { CortenError } from "../base/errors.ts";
 import { becomeLaunch } from "../launch/spawn.ts";
+import { environmentWords, readUmask } from "../linux/caller.ts";
 import { exists, Fd, LOCK_EX, LOCK_NB, LOCK_SH, lock, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openFd } from "../linux/file.ts";
 import { readHostFacts } from "../linux/host.ts";
 import { check, syscall } from "../linux/libc.ts";
@@ -115,8 +116,6 @@ function beginAnew(context: Context, still: readonly Container[], running: Reado
 	const [first] = startable;
 	if (first === undefined) throw new CortenError("bug", "no container to mount");
 	const host = readHostFacts({ ...hostNeeds(first.config.process, first.config.linux), layersFolder: `${root}/layers` });
-	const umask = syscall(nr.umask, 0);
-	syscall(nr.umask, umask);
 	const env = { ...process.env, [variable]: [...fds].map(([id, fd]) => `${id}=${fd}`).join(",") };
 	const globals = ["--root", root, "--runroot", runroot, "--log-level", logLevel, "--log-format", logFormat];
 	const plan = compileMounted({
@@ -129,8 +128,8 @@ function beginAnew(context: Context, still: readonly Container[], running: Reado
 		host,
 		program: process.execPath,
 		argv: ["corten", ...globals, "cp", ...words],
-		env: Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
-		umask,
+		env: environmentWords(env),
+		umask: readUmask(),
 	});
 	becomeLaunch(encodePlan(plan, { lockFd: noFd, json: logFormat === "json", failureStatus: 1 }));
 }

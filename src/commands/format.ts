@@ -94,3 +94,8 @@ export function formatBytes(bytes: number): string {
 	for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
 	return `${Number(value.toPrecision(3))}${units[unit]}`;
 }
+
+/** The first twelve digits, as docker shows an ID. */
+export function shortDigest(digest: string): string {
+	return digest.replace(/^sha\d+:/, "").slice(0, 12);
+}

@@ -5,7 +5,7 @@ import { createStore } from "../image/blobs.ts";
 import { readBase } from "../image/create-image.ts";
 import { findImage } from "../image/store.ts";
 import { defineCommand } from "./command.ts";
-import { formatBytes, formatDuration, formatRows } from "./format.ts";
+import { formatBytes, formatDuration, formatRows, shortDigest } from "./format.ts";
 
 const headings = {
 	ID: "IMAGE",
@@ -48,7 +48,7 @@ export const command = defineCommand({
 				: layers.map(() => ({ emptyLayer: false }) as (typeof record.config.history)[number]);
 		const rows = steps.map((step, index) => {
 			const size = step.emptyLayer ? 0 : (layers[next++]?.size ?? 0);
-			const id = index < steps.length - 1 ? "<missing>" : options["no-trunc"] ? record.configDigest : record.configDigest.slice(7, 19);
+			const id = index < steps.length - 1 ? "<missing>" : options["no-trunc"] ? record.configDigest : shortDigest(record.configDigest);
 			const created = step.created ?? "";
 			const by = (step.createdBy ?? "").replace(/\s+/g, " ");
 			const since = created === "" ? "N/A" : `${formatDuration(nowMs - Date.parse(created))} ago`;

@@ -3,7 +3,7 @@
 import { type ListedImage, listImages } from "../image/list.ts";
 import { familiarName, parseReference } from "../image/reference.ts";
 import { defineCommand } from "./command.ts";
-import { formatBytes, formatDuration, formatRows } from "./format.ts";
+import { formatBytes, formatDuration, formatRows, shortDigest } from "./format.ts";
 import { imageFilterKeys, parseImageFilters } from "./image-filter.ts";
 import { formatTree } from "./image-tree.ts";
 
@@ -80,7 +80,7 @@ function viewImage(image: ListedImage, short: boolean, nowMs: number): Readonly<
 		Repository: repositoryOf(image),
 		Tag: image.tag ?? "<none>",
 		Digest: image.digest,
-		ID: short ? record.configDigest.replace(/^sha\d+:/, "").slice(0, 12) : record.configDigest,
+		ID: short ? shortDigest(record.configDigest) : record.configDigest,
 		CreatedSince: known ? `${formatDuration(Math.max(0, nowMs - createdMs))} ago` : "N/A",
 		CreatedAt: known ? `${new Date(createdMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC` : "N/A",
 		Size: size,

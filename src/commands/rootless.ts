@@ -3,10 +3,9 @@
 // the machine may: cgroups, devices, EROFS mounts. @see subuid(5), docs/decisions/0023
 
 import { becomeLaunch } from "../launch/spawn.ts";
+import { environmentWords, readUmask } from "../linux/caller.ts";
 import { readTextIfPresent } from "../linux/file.ts";
 import { findIdmapHelpers } from "../linux/host.ts";
-import { syscall } from "../linux/libc.ts";
-import { nr } from "../linux/syscalls.ts";
 import { compileRootlessEntry } from "../plan/compile-rootless.ts";
 import { encodePlan, noFd } from "../plan/encode.ts";
 import type { IdMapping } from "../spec/runtime.ts";
@@ -49,8 +48,6 @@ export function enterNamespace(root: string, args: readonly string[], uid: numbe
 	const uids = granted("/etc/subuid", [name, `${uid}`]);
 	const gids = granted("/etc/subgid", [name, `${uid}`]);
 	const many = helpers !== undefined && uids.length > 0 && gids.length > 0;
-	const umask = syscall(nr.umask, 0);
-	syscall(nr.umask, umask);
 	const plan = compileRootlessEntry({
 		join: findRunning(root, args),
 		uids: mappings(uid, many ? uids : []),
@@ -58,8 +55,8 @@ export function enterNamespace(root: string, args: readonly string[], uid: numbe
 		...(many && { helpers }),
 		program: process.execPath,
 		argv: ["corten", ...args],
-		env: [...Object.entries({ ...env, CORTEN_UID: `${uid}` })].flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
-		umask,
+		env: environmentWords({ ...env, CORTEN_UID: `${uid}` }),
+		umask: readUmask(),
 	});
 	becomeLaunch(encodePlan(plan, { lockFd: noFd, json: false }));
 }
