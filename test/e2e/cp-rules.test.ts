@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Docker, startDocker } from "../support/clients/docker.ts";
-import { lacks } from "../support/clients/scratch.ts";
+import { lacks, outputOf } from "../support/clients/scratch.ts";
 import { Home, type Result, type RunOptions } from "../support/corten.ts";
 import { cpCases, cpTree } from "../support/cp-cases.ts";
 import { fixture } from "../support/fixture.ts";
@@ -39,10 +39,8 @@ beforeAll(async () => {
 	await home.must("exec", "runs", "sh", "-c", "until test -e /ready; do sleep 0.1; done");
 	if (reason !== undefined) return;
 	engine = await startDocker();
-	const docker = async (...args: readonly string[]) => {
-		const result = await engine?.docker(args);
-		if (result?.status !== 0) throw new Error(`docker ${args.join(" ")}: ${result?.stderr}`);
-	};
+	const { docker: run } = engine;
+	const docker = (...args: readonly string[]) => outputOf(["docker", ...args], run(args));
 	await docker(
 		"run",
 		"-d",

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { startDocker } from "../support/clients/docker.ts";
 import { imageID, podmanIn, rawDigest, skopeo } from "../support/clients/images.ts";
-import { lacks } from "../support/clients/scratch.ts";
+import { lacks, outputOf } from "../support/clients/scratch.ts";
 import { top } from "../support/corten.ts";
 import { busyboxMembers, type LargeImage, type LargeLayer, largeFile, smallFiles, writeLargeImage } from "../support/large.ts";
 import { must } from "../support/must.ts";
@@ -134,11 +134,7 @@ for (const { title, word, members, script, prints } of images) {
 		stepWhen(noDocker, "is loaded by docker, and what docker saves by corten", async () => {
 			const engine = await startDocker([], baseFor(word));
 			await using world = engine.world;
-			const docker = async (...args: readonly string[]) => {
-				const result = await engine.docker(args, { timeoutMs });
-				if (result.status !== 0) throw new Error(`docker ${args.join(" ")}: ${result.stderr}`);
-				return result.stdout.trim();
-			};
+			const docker = (...args: readonly string[]) => outputOf(["docker", ...args], engine.docker(args, { timeoutMs }));
 			await docker("load", "-q", "-i", `${folder}/docker.tar`);
 			expect(await docker("image", "inspect", "--format", "{{.Id}}", name)).toBe(image.config);
 			await docker("save", "-o", `${folder}/theirs.tar`, name);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { type Containerd, startContainerd } from "../support/clients/containerd.ts";
 import { type Docker, startDocker } from "../support/clients/docker.ts";
 import { imageID, podmanIn, rawDigest, skopeo } from "../support/clients/images.ts";
-import { lacks } from "../support/clients/scratch.ts";
+import { lacks, outputOf } from "../support/clients/scratch.ts";
 import { top } from "../support/corten.ts";
 import { fixture } from "../support/fixture.ts";
 import { busyboxName } from "../support/fixtures/busybox.ts";
@@ -97,11 +97,7 @@ describe("docker", () => {
 	testWhen(noDocker === undefined, noDocker ?? "")(
 		"pulls what corten pushed, and corten what it pushes",
 		async () => {
-			const docker = async (...args: readonly string[]) => {
-				const { status, stdout, stderr } = await engine.docker(args);
-				if (status !== 0) throw new Error(`docker ${args.join(" ")}: ${stderr}`);
-				return stdout.trim();
-			};
+			const docker = (...args: readonly string[]) => outputOf(["docker", ...args], engine.docker(args));
 			// docker.io of this age takes OCI's manifests too.
 			await docker("pull", "-q", place("corten:1"));
 			expect(await docker("image", "inspect", "--format", "{{.Id}}", place("corten:1"))).toBe(image.config.digest);
@@ -127,11 +123,7 @@ describe("containerd", () => {
 	testWhen(noContainerd === undefined, noContainerd ?? "")(
 		"takes what corten saved and pushed, an index too, and corten what it exports",
 		async () => {
-			const ctr = async (...args: readonly string[]) => {
-				const { status, stdout, stderr } = await engine.ctr(["image", ...args]);
-				if (status !== 0) throw new Error(`ctr image ${args.join(" ")}: ${stderr}`);
-				return stdout;
-			};
+			const ctr = (...args: readonly string[]) => outputOf(["ctr", "image", ...args], engine.ctr(["image", ...args]));
 			corten("save", "-q", "--format", "oci-archive", "-o", `${folder}/saved.tar`, place("corten:1"));
 			await ctr("import", `${folder}/saved.tar`);
 			expect(await ctr("ls")).toContain(image.manifest.digest);

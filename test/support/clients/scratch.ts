@@ -103,6 +103,13 @@ export class Scratch implements AsyncDisposable {
 	}
 }
 
+/** What a client's command prints, trimmed. @throws when it fails, with its words */
+export async function outputOf(command: readonly string[], running: Promise<Result>): Promise<string> {
+	const { status, stdout, stderr } = await running;
+	if (status !== 0) throw new Error(`${command.join(" ")}: status ${status}\n${stdout}${stderr}`);
+	return stdout.trim();
+}
+
 /** Waits until `seen` returns something. @throws after 20 s, naming what never came */
 export async function until<T>(what: string, seen: () => Promise<T | undefined> | T | undefined): Promise<T> {
 	for (const end = Date.now() + 20_000; Date.now() < end; await Bun.sleep(50)) {
