@@ -69,7 +69,8 @@ describe("Type=notify and nothing else", () => {
 			],
 			command: `${payload} on:1 deaf echo:listens wait hang`,
 		});
-		const seen = await lines(`systemctl start daemon; first=$(pid daemon)
+		// It is started once it is executed, which is before it has said anything.
+		const seen = await lines(`systemctl start daemon; first=$(pid daemon); until_ '[ $(log daemon | grep -c listens) = 1 ]'
 			kill -9 $first; until_ '[ "$(show daemon NRestarts ActiveState | xargs)" = "1 active" ]'; [ $(pid daemon) != $first ] && echo another
 			until_ '[ $(log daemon | grep -c listens) = 2 ]'
 			systemctl reload daemon; until_ 'log daemon | grep -q "got 1"'; echo reloaded
