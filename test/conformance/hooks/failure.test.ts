@@ -12,7 +12,7 @@ function withFailing(world: World, name: HookName, more: readonly HookName[] = [
 	return world.container((config, bundle) => {
 		config.hooks = { [name]: [failing] };
 		for (const other of more) {
-			const note = { path: "/bin/sh", args: ["sh", "-c", `touch ${bundle}/${other}`] };
+			const note = { path: "/bin/sh", args: ["sh", "-c", `cat >/dev/null; touch ${bundle}/${other}`] };
 			config.hooks[other] = [...(config.hooks[other] ?? []), note];
 		}
 		withScript(config, "touch /ran; sleep 1000");
