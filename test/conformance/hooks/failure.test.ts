@@ -6,7 +6,7 @@ import { type HookName, hookNames, withScript } from "../../support/bundle.ts";
 import { conformance, type World } from "../../support/conformance.ts";
 import { alive, until } from "../../support/container.ts";
 
-const failing = { path: "/bin/sh", args: ["sh", "-c", "echo hook says no >&2; exit 3"] };
+const failing = { path: "/bin/sh", args: ["sh", "-c", "cat >/dev/null; echo hook says no >&2; exit 3"] };
 
 function withFailing(world: World, name: HookName, more: readonly HookName[] = []) {
 	return world.container((config, bundle) => {
